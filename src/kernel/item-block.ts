@@ -1,0 +1,31 @@
+import { TableDigest } from './table-digest';
+import { Item, Key } from './model';
+
+/** A run of items, encoded as archive lines by the backend that read them, with what proves them. */
+export interface ItemBlock {
+  /** JSON lines (`{"Item":{…}}` or `{"Item":{…},"Expires":1234567890}`), each ended by `\n`; empty if only digests were asked for. */
+  readonly lines: Buffer;
+  readonly itemCount: number;
+  /** How many of them have an expiry. */
+  readonly expiringCount: number;
+  /** Counts and digests of these items by hash bucket. */
+  readonly digest: TableDigest;
+  /** Opaque: reading the same range `after` this goes on behind the block's last item. */
+  readonly cursor: string;
+}
+
+/** One archive line, read and checked. */
+export interface DecodedItem {
+  readonly item: Item;
+  readonly key: Key;
+  /** Canonical JSON of the item in UTF-8: what is hashed. */
+  readonly canonical: Buffer;
+  /** Canonical JSON of the key in UTF-8: what chooses the bucket. */
+  readonly canonicalKey: Buffer;
+  /** Seconds since the epoch after which the item no longer exists; undefined: it never expires. */
+  readonly expiresAt: number | undefined;
+  /** XXH3-128 of `canonical`. */
+  readonly digest: bigint;
+  /** 0 … BUCKET_COUNT-1. */
+  readonly bucket: number;
+}

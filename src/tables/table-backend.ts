@@ -1,0 +1,226 @@
+import {
+  AttributeUpdates,
+  DecodedItem,
+  Expected,
+  Filter,
+  AttributeCondition,
+  Item,
+  ItemBlock,
+  Key,
+  TableDescription,
+  TableRef,
+  TableSchema,
+} from '../kernel';
+
+/** What an adapter can do; callers ask this, never which adapter it is. */
+export interface TableBackendCapabilities {
+  /** A short stable name for manifests and logs, e.g. `postgresql`, `cassandra`. */
+  readonly kind: string;
+  /** Are all writers to these tables gateways that know of locks and swaps? If not, `replace` and `lock` need the operator's word. */
+  readonly exclusiveGatewaysByDefault: boolean;
+  /** Can `publishBuild` replace a table that has items, in one step? */
+  readonly replace: boolean;
+  /** Do items whose expiry passes while a build lies unpublished stay readable by `readRange`? (Cassandra: no.) */
+  readonly expiredItemsReadable: boolean;
+  /** Can one partition (all items of one hash key) be split into several ranges? */
+  readonly splitsPartitions: boolean;
+}
+
+/** One content of one table, fixed: reads through it never move to another content after a swap. Plain JSON, so that it can be kept in a ledger. */
+export interface TableHandle {
+  readonly tableId: string;
+  readonly generation: string;
+  readonly schema: TableSchema;
+}
+
+/** A part of a table's key space. Both bounds are opaque to everybody but the adapter that made them; plain JSON. */
+export interface KeyRange {
+  readonly start: string | null;
+  readonly end: string | null;
+  /** Estimated number of items, for progress only. */
+  readonly estimatedItems: number;
+}
+
+export type ReturnValues = 'NONE' | 'ALL_OLD' | 'ALL_NEW' | 'UPDATED_OLD' | 'UPDATED_NEW';
+
+/** An item as a table holds it. */
+export interface StoredItem {
+  readonly item: Item;
+  /** Seconds since the epoch; undefined: never. */
+  readonly expiresAt: number | undefined;
+}
+
+export interface WriteOptions {
+  /** All must hold, else `ConditionalCheckFailedException` and nothing is changed. */
+  readonly expected?: Expected;
+  /**
+   * put: sets the expiry, undefined clears it. update: sets it, undefined keeps what is there.
+   * Seconds since the epoch.
+   */
+  readonly expiresAt?: number;
+}
+
+/** The item before and after a write; undefined: there was, or is, none. */
+export interface WriteResult {
+  readonly before: Item | undefined;
+  readonly after: Item | undefined;
+}
+
+export interface QueryRequest {
+  readonly hashValue: Key;
+  /** On the range key, or on the index's range attribute if `indexName` is given. */
+  readonly rangeCondition?: AttributeCondition;
+  readonly indexName?: string;
+  /** Items without a match here are read, counted as scanned, and left out. */
+  readonly filter?: Filter;
+  readonly limit?: number;
+  /** Key attributes of the last item seen (with the index's range attribute for an index query). Exclusive. */
+  readonly exclusiveStartKey?: Item;
+  /** Ascending by range key (or the index's attribute, then range key) unless false. */
+  readonly forward: boolean;
+  readonly consistent: boolean;
+}
+
+export interface ScanRequest {
+  readonly filter?: Filter;
+  /** At most so many items are *examined*. */
+  readonly limit?: number;
+  readonly exclusiveStartKey?: Key;
+  /** 0 … totalSegments-1; segments are disjoint and together the whole table. */
+  readonly segment: number;
+  readonly totalSegments: number;
+}
+
+export interface Page {
+  readonly items: readonly Item[];
+  /** How many items were examined, those filtered away included. */
+  readonly scannedCount: number;
+  /** Present if there may be more: the key attributes of the last examined item (and the index's range attribute). */
+  readonly lastEvaluatedKey?: Item;
+}
+
+export interface SplitOptions {
+  /** Aim at about so many bytes a range. */
+  readonly targetBytes: number;
+  readonly maxRanges: number;
+}
+
+export interface ReadRangeOptions {
+  /** A block's cursor: go on behind it. */
+  readonly after?: string;
+  /** Leave `lines` empty: only counts and digests are wanted. */
+  readonly digestOnly?: boolean;
+  readonly signal?: AbortSignal;
+  /** Aim at about so many bytes of lines a block; a single item may exceed it. Default 1 MiB. */
+  readonly blockBytes?: number;
+  /**
+   * Items whose expiry is at or before this second do not exist and are left out. Default: now.
+   * Verification of a build passes the second that loading used, so that both sides see the same items.
+   */
+  readonly expiryCutoff?: number;
+}
+
+/** A table under construction, seen by nobody. Plain JSON. */
+export interface BuildHandle extends TableHandle {
+  readonly buildId: string;
+  readonly projectId: string;
+}
+
+/**
+ * How a build becomes visible.
+ * - `create`: the name must not exist (else `ConflictError`).
+ * - `fill`: the table must still be the one described by `generation`, of the same structure, and hold no item (else `ConflictError`).
+ * - `replace`: the table must still have that id; its old content goes to the adapter's grace store.
+ * The published table keeps the id of the table that it fills or replaces; a created one has the build's `tableId`.
+ */
+export type PublishMode =
+  | { readonly mode: 'create' }
+  | { readonly mode: 'fill'; readonly tableId: string; readonly generation: string }
+  | { readonly mode: 'replace'; readonly tableId: string; readonly graceSeconds: number };
+
+export interface TableLock {
+  /** Who holds it, e.g. a job id. */
+  readonly owner: string;
+  /** Milliseconds since the epoch; the lock is void afterwards, whatever happens. */
+  readonly deadline: number;
+}
+
+/**
+ * The tables port: MagnetoDB tables as any backend keeps them. All that a host gives to the plugin.
+ *
+ * Rules for every adapter (test/contract/table-backend.contract.ts shows each):
+ * - An unknown table is `TableNotExistsException`; a table in MAINTENANCE is `TableLocked` (with `retryAfterSeconds`) for every data call.
+ * - A backend that cannot be reached is `ServiceUnavailable`, `transient`.
+ * - No call ever shows or stores half an item. An expired item does not exist, for conditions neither.
+ * - Bounds, cursors and handles are opaque strings or plain JSON; they outlive the process and are good in any other process of the deployment.
+ * - Nothing waits for ever: each call ends, with an error if need be.
+ */
+export interface TableBackend {
+  readonly capabilities: TableBackendCapabilities;
+
+  // -- Tables ---------------------------------------------------------------------------------------------
+  /** `TableAlreadyExistsException` if the name is taken. The answer's status is CREATING or ACTIVE. */
+  createTable(ref: TableRef, schema: TableSchema): Promise<TableDescription>;
+  describeTable(ref: TableRef): Promise<TableDescription>;
+  /** The table with this id (dashed UUID) in this project; undefined if there is none. */
+  findTableById(projectId: string, tableId: string): Promise<TableDescription | undefined>;
+  /** In ascending order of names (by their bytes). */
+  listTables(projectId: string, page: { limit: number; exclusiveStartName?: string }): Promise<{ names: string[]; lastEvaluatedName?: string }>;
+  /** Every table of one project, or of all (monitoring). */
+  listUsage(projectId?: string): Promise<TableDescription[]>;
+  dropTable(ref: TableRef): Promise<TableDescription>;
+
+  // -- Items ----------------------------------------------------------------------------------------------
+  getItem(ref: TableRef, key: Key, options: { consistent: boolean }): Promise<StoredItem | undefined>;
+  putItem(ref: TableRef, item: Item, options: WriteOptions): Promise<WriteResult>;
+  /** An absent item is created from its key and the updates, except by updates that only delete. */
+  updateItem(ref: TableRef, key: Key, updates: AttributeUpdates, options: WriteOptions): Promise<WriteResult>;
+  deleteItem(ref: TableRef, key: Key, options: WriteOptions): Promise<WriteResult>;
+  query(ref: TableRef, request: QueryRequest): Promise<Page>;
+  scan(ref: TableRef, request: ScanRequest): Promise<Page>;
+  /** Unconditional puts, as fast as the backend can (bulk_load, batch_write_item). Later ones of the same key win. */
+  putItems(ref: TableRef, items: readonly StoredItem[]): Promise<void>;
+
+  // -- Backup ---------------------------------------------------------------------------------------------
+  /** The table's present content. */
+  openTable(ref: TableRef): Promise<TableHandle>;
+  /** Disjoint ranges that together are the whole key space, in the adapter's order. At least one. */
+  splitRanges(handle: TableHandle, options: SplitOptions): Promise<KeyRange[]>;
+  /**
+   * The items of a range, each exactly once if nobody writes it meanwhile, with back-pressure. A content that was
+   * dropped or swapped away meanwhile is `TableChanged`.
+   */
+  readRange(handle: TableHandle, range: KeyRange, options: ReadRangeOptions): AsyncIterable<ItemBlock>;
+
+  // -- Restore --------------------------------------------------------------------------------------------
+  /** Begins a build, or finds the one with this id again. */
+  openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle>;
+  /**
+   * Writes items into a build. Idempotent: the same items again change nothing. Two different items of one
+   * key (numbers that are equal to this backend, say) are `KeyCollision`, naming the key.
+   */
+  loadItems(build: BuildHandle, items: readonly DecodedItem[]): Promise<void>;
+  /** Called once all is loaded: builds what loading left out (indexes, statistics). Idempotent. */
+  sealBuild(build: BuildHandle): Promise<void>;
+  /** Makes the build the table of that name, in one step. Idempotent: published already, it answers the same. */
+  publishBuild(build: BuildHandle, name: string, mode: PublishMode): Promise<TableDescription>;
+  /** Drops a build and all that it holds; an unknown or published one is left alone. */
+  dropBuild(projectId: string, buildId: string): Promise<void>;
+
+  /** From now on until `endMerge`, deletes leave marks, so that `mergeItems` brings nothing back. `owner` counts once. */
+  beginMerge(ref: TableRef, owner: string): Promise<{ handle: TableHandle; writeTimeMicros: number }>;
+  /** Writes whole items with the given write time: newer writes and deletes win. Idempotent. */
+  mergeItems(ref: TableRef, handle: TableHandle, items: readonly DecodedItem[], writeTimeMicros: number): Promise<void>;
+  endMerge(ref: TableRef, owner: string): Promise<void>;
+
+  // -- Locks and care -------------------------------------------------------------------------------------
+  /** Puts the table in MAINTENANCE until `unlock` or the deadline. Held by another owner: `ConflictError`. Again by the same: moves the deadline. */
+  lock(ref: TableRef, lock: TableLock): Promise<void>;
+  /** Idempotent; another owner's lock is left alone. */
+  unlock(ref: TableRef, owner: string): Promise<void>;
+  /** Drops what is past its grace (replaced contents, expired items, old marks). Safe to call from any process at any time. */
+  sweep(): Promise<void>;
+  /** Can the backend be reached? Throws `ServiceUnavailable` if not. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
