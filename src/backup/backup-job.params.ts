@@ -1,0 +1,24 @@
+import type { Compression } from '../archive';
+
+export const BACKUP_CREATE_JOB = 'backup.create';
+export const BACKUP_DELETE_JOB = 'backup.delete';
+
+/** Params of a `backup.create` job; `subjectId` is the backup's id. A type, not an interface, so that it is plain JSON to the compiler. */
+export type BackupCreateParams = {
+  readonly tableName: string;
+  readonly tableId: string;
+  /** The content that was asked to be backed up: another one at any later time is `TableChanged`. */
+  readonly generation: string;
+  /** The archive's own root URL. */
+  readonly locationUrl: string;
+  readonly internal: boolean;
+  readonly compression: Compression;
+};
+
+/** Params of a `backup.delete` job; `subjectId` is the backup's id. */
+export type BackupDeleteParams = {
+  readonly locationUrl: string;
+  readonly internal: boolean;
+  /** False: only the catalogue's row goes (an imported backup without `purge`). */
+  readonly removeObjects: boolean;
+};

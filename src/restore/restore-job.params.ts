@@ -1,0 +1,17 @@
+import type { OnExisting } from './restore.entity';
+
+export const RESTORE_JOB = 'restore';
+
+/** Params of a `restore` job; `subjectId` is the restore job's id, which is also the build's id. */
+export type RestoreParams = {
+  readonly tableName: string;
+  /** The archive's root URL. */
+  readonly sourceUrl: string;
+  /** Does it lie in the deployment's own store? */
+  readonly internal: boolean;
+  /** The backup that was named, if one was: the manifest must be its. */
+  readonly backupId: string | null;
+  readonly onExisting: OnExisting;
+  /** The target as it was when the restore was asked for; null: there was none. */
+  readonly target: { readonly tableId: string; readonly generation: string } | null;
+};
