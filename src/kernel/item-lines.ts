@@ -1,0 +1,155 @@
+import { isUtf8 } from 'node:buffer';
+import { DomainError } from './errors';
+import { DecodedItem, ItemBlock } from './item-block';
+import { bucketOf, canonicalKey, canonicalText, checkItemFits, itemDigest, keyOf, parseItem } from './item-codec';
+import { TableSchema } from './model';
+import { TableDigest } from './table-digest';
+
+/**
+ * Archive lines: `{"Item":{…}}` or `{"Item":{…},"Expires":1234567890}`, one item a line, ended by `\n`, exactly so: no white
+ * space, `Item` first. The item is the wire's JSON; written canonical, read in any spelling of its numbers and any order.
+ */
+
+/** Bytes of the longest line that is read, without its `\n`. */
+export const MAX_LINE_BYTES = 4 * 1024 * 1024;
+
+const HEAD = Buffer.from('{"Item":');
+const EXPIRES = Buffer.from(',"Expires":');
+const BRACE = 0x7d;
+const NEWLINE = 0x0a;
+const INITIAL_BYTES = 64 * 1024;
+
+/** The line of an item, `\n` included. `expiresAt` in seconds since the epoch. */
+export function encodeLine(canonical: Buffer, expiresAt?: number): Buffer {
+  const line = Buffer.allocUnsafe(lineBytes(canonical, expiresAt));
+  writeLine(line, 0, canonical, expiresAt);
+  return line;
+}
+
+/** Collects items into one block of lines, counting and digesting as it goes. */
+export class LineBlockBuilder {
+  private buffer: Buffer;
+  private used = 0;
+  private items = 0;
+  private expiring = 0;
+  private digest = new TableDigest();
+
+  constructor(private readonly options: { readonly digestOnly?: boolean } = {}) {
+    this.buffer = Buffer.allocUnsafe(options.digestOnly ? 0 : INITIAL_BYTES);
+  }
+
+  /** `expiresAt` in seconds since the epoch; undefined: never. The bytes are copied. */
+  add(canonical: Buffer, canonicalKeyBytes: Buffer, expiresAt: number | undefined): void {
+    const size = lineBytes(canonical, expiresAt);
+    if (!this.options.digestOnly) {
+      if (this.used + size > this.buffer.length) this.grow(this.used + size);
+      writeLine(this.buffer, this.used, canonical, expiresAt);
+    }
+    this.used += size;
+    this.items++;
+    if (expiresAt !== undefined) this.expiring++;
+    this.digest.add(bucketOf(canonicalKeyBytes), itemDigest(canonical));
+  }
+
+  get itemCount(): number {
+    return this.items;
+  }
+
+  /** Bytes of the lines so far (what they would be, if only digests are kept). */
+  get byteLength(): number {
+    return this.used;
+  }
+
+  /** The block so far; the builder begins a new one. */
+  take(cursor: string): ItemBlock {
+    const lines = this.options.digestOnly ? this.buffer : this.buffer.subarray(0, this.used);
+    const block = { lines, itemCount: this.items, expiringCount: this.expiring, digest: this.digest, cursor };
+    // The block keeps the old buffer; blocks are of like size, so the new one begins as large as the last grew.
+    if (!this.options.digestOnly) this.buffer = Buffer.allocUnsafe(this.buffer.length);
+    this.used = this.items = this.expiring = 0;
+    this.digest = new TableDigest();
+    return block;
+  }
+
+  private grow(needed: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.used);
+    this.buffer = larger;
+  }
+}
+
+/**
+ * Reads one line (without its `\n`) of an untrusted archive and checks everything: shape, names, types, values, key.
+ * The result may share the line's bytes.
+ * @throws DomainError ArchiveDamaged, saying what is wrong with the line
+ */
+export function decodeLine(schema: TableSchema, line: Buffer): DecodedItem {
+  if (line.length > MAX_LINE_BYTES) throw damaged('is too long');
+  const { itemEnd, expiresAt } = splitLine(line);
+  const itemBytes = line.subarray(HEAD.length, itemEnd);
+  if (!isUtf8(itemBytes)) throw damaged('is not UTF-8');
+  const text = itemBytes.toString('utf8');
+  try {
+    const json: unknown = JSON.parse(text);
+    const spelling = JSON.stringify(json);
+    // Minimal JSON only: white space, odd escapes and doubled names all change the length.
+    if (spelling.length !== text.length) throw damaged('is not minimal JSON');
+    const item = parseItem(json, 'Item', { allowEmpty: true });
+    checkItemFits(schema, item, 'Item');
+    const canonicalJson = canonicalText(item);
+    const canonical = canonicalJson === text ? itemBytes : Buffer.from(canonicalJson, 'utf8');
+    const keyBytes = canonicalKey(schema, item);
+    return {
+      item,
+      key: keyOf(schema, item),
+      canonical,
+      canonicalKey: keyBytes,
+      expiresAt,
+      digest: itemDigest(canonical),
+      bucket: bucketOf(keyBytes),
+    };
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'ArchiveDamaged') throw error;
+    if (error instanceof DomainError) throw damaged(`does not fit: ${error.message}`);
+    throw damaged('is not JSON');
+  }
+}
+
+/** Finds where the item ends, and the expiry behind it. */
+function splitLine(line: Buffer): { itemEnd: number; expiresAt: number | undefined } {
+  const last = line.length - 1;
+  const headed = line.length > HEAD.length && line.compare(HEAD, 0, HEAD.length, 0, HEAD.length) === 0;
+  if (!headed || line[last] !== BRACE) throw damaged('is not {"Item":{…}}');
+  if (line[last - 1] === BRACE) return { itemEnd: last, expiresAt: undefined };
+  let start = last;
+  while (start > 0 && isDigit(line[start - 1])) start--;
+  const nameStart = start - EXPIRES.length;
+  const named = nameStart >= HEAD.length && line.compare(EXPIRES, 0, EXPIRES.length, nameStart, start) === 0;
+  const expiresAt = Number(line.toString('latin1', start, last));
+  const canonicalDigits = start < last && (line[start] !== 0x30 || start === last - 1);
+  if (!named || !canonicalDigits || !Number.isSafeInteger(expiresAt)) throw damaged('has an invalid Expires');
+  return { itemEnd: nameStart, expiresAt };
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+function lineBytes(canonical: Buffer, expiresAt: number | undefined): number {
+  const expiry = expiresAt === undefined ? 0 : EXPIRES.length + String(expiresAt).length;
+  return HEAD.length + canonical.length + expiry + 2;
+}
+
+function writeLine(target: Buffer, offset: number, canonical: Buffer, expiresAt: number | undefined): void {
+  target.set(HEAD, offset);
+  let end = offset + HEAD.length;
+  target.set(canonical, end);
+  end += canonical.length;
+  if (expiresAt !== undefined) end += target.write(`,"Expires":${expiresAt}`, end, 'latin1');
+  target[end] = BRACE;
+  target[end + 1] = NEWLINE;
+}
+
+function damaged(what: string): DomainError {
+  return new DomainError('ArchiveDamaged', `A line ${what}.`);
+}
