@@ -1,0 +1,17 @@
+export { BaseUrlOptions, requestBaseUrl } from './base-url';
+export {
+  answerOfDomainError,
+  errorAnswer,
+  ErrorAnswer,
+  ErrorBody,
+  PublicErrorType,
+  publicType,
+  statusOf,
+} from './error-body';
+export { ErrorFilter } from './error-filter';
+export { fastifyServerOptions } from './fastify-options';
+export { HttpModule } from './http.module';
+export { HttpRequest } from './http-request';
+export { parseChoice, parseIdParam, parseLimit, queryText, QueryParameters, rejectUnknownQuery } from './query';
+export { REQUEST_ID_HEADER, RequestIdInterceptor, requestIdOf } from './request-id';
+export { RouteTable } from './route-table';
