@@ -1,0 +1,15 @@
+const { readFileSync, rmSync } = require('node:fs');
+const { join } = require('node:path');
+
+const folder = process.argv[2];
+
+/** Waits for the end of the run that started it, stops the run's server if it still runs, and removes the run's folder. */
+process.stdin.resume();
+process.stdin.on('close', () => {
+  try {
+    process.kill(Number.parseInt(readFileSync(join(folder, 'postgres', 'cluster', 'postmaster.pid'), 'utf8'), 10), 'SIGQUIT');
+  } catch {
+    // Stopped already, as it should be.
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+});
