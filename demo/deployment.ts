@@ -1,0 +1,84 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const READY_SECONDS = 60;
+const STOP_SECONDS = 30;
+export const DEMO_TOKEN = 'demo-token';
+export const DEMO_PROJECT = 'demo';
+
+/** One gateway process with a database and an object store of its own, in a folder of its own. */
+export class Deployment {
+  private constructor(
+    readonly name: string,
+    readonly url: string,
+    private readonly child: ChildProcess,
+    private readonly dataDir: string,
+    private readonly output: () => string,
+  ) {}
+
+  /** Starts `npm start`'s own program and waits until it says that it is ready. */
+  static async start(name: string, settings: Record<string, string> = {}): Promise<Deployment> {
+    const dataDir = await mkdtemp(join(tmpdir(), `magnetodb-demo-${name}-`));
+    const port = await freePort();
+    const child = spawn(process.execPath, [resolve(__dirname, '../src/gateway/main.js')], {
+      env: {
+        ...process.env,
+        PORT: String(port),
+        DATA_DIR: dataDir,
+        DEV_TOKENS: `${DEMO_TOKEN}=${DEMO_PROJECT}:member`,
+        DATABASE_URL: '',
+        LOG_LEVEL: 'warn',
+        ...settings,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    const keep = (data: Buffer): void => void (output = (output + data.toString()).slice(-20_000));
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    const deployment = new Deployment(name, `http://127.0.0.1:${port}`, child, dataDir, () => output);
+    try {
+      await deployment.ready();
+    } catch (error) {
+      await deployment.stop();
+      throw error;
+    }
+    return deployment;
+  }
+
+  private async ready(): Promise<void> {
+    const deadline = Date.now() + READY_SECONDS * 1000;
+    while (Date.now() < deadline) {
+      if (this.child.exitCode !== null) break;
+      const answer = await fetch(`${this.url}/healthcheck`).catch(() => undefined);
+      if (answer?.status === 200) return;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    throw new Error(`deployment ${this.name} did not become ready:\n${this.output()}`);
+  }
+
+  /** SIGTERM, then (never needed so far) SIGKILL; removes the folder. */
+  async stop(): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const exited = once(this.child, 'exit');
+      this.child.kill('SIGTERM');
+      const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_SECONDS * 1000);
+      await exited;
+      clearTimeout(late);
+    }
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

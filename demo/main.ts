@@ -1,0 +1,208 @@
+import { TableDigest, bucketOf, canonicalItem, canonicalKey, digestHex, itemDigest, parseItem, schemaFromJson } from '../src/kernel';
+import { ApiClient, Backup, Progress, RestoreJob } from './api-client';
+import { CITIES_TABLE, TABLE_NAME, cityItems } from './cities';
+import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from './deployment';
+
+/**
+ * The demo: a table is loaded, backed up and dropped in one deployment, and restored in a second one that knows nothing but
+ * the backup's URL; then every item is compared. Exit status 0 only if all is equal.
+ */
+interface Phase {
+  readonly phase: string;
+  readonly items: number;
+  readonly seconds: number;
+  readonly items_per_second: number;
+}
+
+interface Report {
+  readonly equal: boolean;
+  readonly items: number;
+  readonly table_bytes: number;
+  readonly backup_bytes: number;
+  readonly source_url: string;
+  readonly loaded_digest: string;
+  readonly restored_digest: string;
+  readonly structure_equal: boolean;
+  readonly differing_items: number;
+  readonly phases: readonly Phase[];
+}
+
+const json = process.argv.includes('--json');
+const limitArgument = process.argv.find((argument) => argument.startsWith('--items='));
+const itemLimit = limitArgument === undefined ? Infinity : Number(limitArgument.slice('--items='.length));
+const tableJson = {
+  attribute_definitions: CITIES_TABLE.attribute_definitions,
+  key_schema: CITIES_TABLE.key_schema,
+  local_secondary_indexes: CITIES_TABLE.local_secondary_indexes,
+};
+const schema = schemaFromJson(tableJson);
+
+async function main(): Promise<Report> {
+  const phases: Phase[] = [];
+  say('Starting the first deployment (an embedded PostgreSQL, an object store in a folder)');
+  const first = await Deployment.start('first');
+  let second: Deployment | undefined;
+  try {
+    const here = new ApiClient(first.url, DEMO_TOKEN, DEMO_PROJECT);
+    await here.createTable(CITIES_TABLE);
+    const structure = await structureOf(here);
+    await timed(phases, 'load', async () => {
+      const answer = await here.bulkLoad(TABLE_NAME, cityItems(itemLimit));
+      if (answer.failed > 0 || answer.unprocessed > 0) throw new Error(`bulk_load left items out: ${JSON.stringify(answer)}`);
+      return answer.processed;
+    });
+    const backup = await timed(phases, 'back up', () => backUp(here), (done) => done.item_count ?? 0);
+    const source = backup.links.find((link) => link.rel === 'location')?.href ?? '';
+    await here.dropTable(TABLE_NAME);
+    say(`Dropped the table. Its backup lies at ${source}`);
+
+    say('Starting a second, empty deployment');
+    second = await Deployment.start('second', { ALLOWED_LOCATIONS: new URL('.', source.endsWith('/') ? source.slice(0, -1) : source).href });
+    const there = new ApiClient(second.url, DEMO_TOKEN, DEMO_PROJECT);
+    await timed(phases, 'restore', () => restore(there, source), () => backup.item_count ?? 0);
+    const compared = await timed(phases, 'compare', () => compare(there), (result) => result.items);
+    const structureEqual = (await structureOf(there)) === structure;
+    return {
+      equal: structureEqual && compared.differing === 0 && compared.loaded === compared.restored && compared.items === backup.item_count,
+      items: compared.items,
+      table_bytes: backup.table_size_bytes ?? 0,
+      backup_bytes: backup.size_bytes ?? 0,
+      source_url: source,
+      loaded_digest: compared.loaded,
+      restored_digest: compared.restored,
+      structure_equal: structureEqual,
+      differing_items: compared.differing,
+      phases,
+    };
+  } finally {
+    await second?.stop();
+    await first.stop();
+  }
+}
+
+async function backUp(api: ApiClient): Promise<Backup> {
+  let backup = await api.createBackup(TABLE_NAME, 'all the cities of the world');
+  while (backup.status === 'CREATING') {
+    await nextLook();
+    backup = await api.describeBackup(TABLE_NAME, backup.backup_id);
+    bar('backing up', backup.progress);
+  }
+  endBar();
+  if (backup.status !== 'CREATED') throw new Error(`the backup ended as ${backup.status}: ${backup.error?.message}`);
+  return backup;
+}
+
+async function restore(api: ApiClient, source: string): Promise<RestoreJob> {
+  let job = await api.createRestore(TABLE_NAME, source);
+  while (job.status === 'RESTORING') {
+    await nextLook();
+    job = await api.describeRestore(TABLE_NAME, job.restore_job_id);
+    bar('restoring', job.progress);
+  }
+  endBar();
+  if (job.status !== 'RESTORED') throw new Error(`the restore ended as ${job.status}: ${job.error?.message}`);
+  return job;
+}
+
+/** Compares what was loaded with what the second deployment's public API gives, item by item. */
+async function compare(api: ApiClient): Promise<{ items: number; differing: number; loaded: string; restored: string }> {
+  const expected = new Map<string, string>();
+  const loaded = new TableDigest();
+  for (const item of cityItems(itemLimit)) {
+    const { key, text } = canonical(item, loaded);
+    expected.set(key, text);
+  }
+  const restored = new TableDigest();
+  let items = 0;
+  let differing = 0;
+  for await (const item of api.scanAll(TABLE_NAME)) {
+    items += 1;
+    const { key, text } = canonical(item, restored);
+    if (expected.get(key) !== text) differing += 1;
+    expected.delete(key);
+  }
+  return { items, differing: differing + expected.size, loaded: hexOf(loaded), restored: hexOf(restored) };
+}
+
+function canonical(json: unknown, digest: TableDigest): { key: string; text: string } {
+  const item = parseItem(json);
+  const bytes = canonicalItem(item);
+  const key = canonicalKey(schema, item);
+  digest.add(bucketOf(key), itemDigest(bytes));
+  return { key: key.toString(), text: bytes.toString() };
+}
+
+function hexOf(digest: TableDigest): string {
+  return digestHex(digest.total().sum);
+}
+
+/** What must come back of a table's description: everything but its times, sizes and links. */
+async function structureOf(api: ApiClient): Promise<string> {
+  const { attribute_definitions, key_schema, local_secondary_indexes, table_name } = await api.describeTable(TABLE_NAME);
+  const indexes = (local_secondary_indexes as Record<string, unknown>[]).map(({ index_name, key_schema: keys, projection }) => ({ index_name, keys, projection }));
+  const attributes = [...(attribute_definitions as { attribute_name: string }[])].sort((a, b) => (a.attribute_name < b.attribute_name ? -1 : 1));
+  return JSON.stringify({ table_name, attributes, key_schema, indexes });
+}
+
+async function timed<T>(phases: Phase[], phase: string, work: () => Promise<T>, itemsOf: (result: T) => number = Number): Promise<T> {
+  const start = performance.now();
+  const result = await work();
+  const seconds = (performance.now() - start) / 1000;
+  const items = itemsOf(result);
+  phases.push({ phase, items, seconds: Math.round(seconds * 1000) / 1000, items_per_second: Math.round(items / seconds) });
+  say(`${phase}: ${items} items in ${seconds.toFixed(1)} s`);
+  return result;
+}
+
+function nextLook(): Promise<void> {
+  return new Promise((done) => setTimeout(done, 200));
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+const BAR_WIDTH = 40;
+let barShown = false;
+
+function bar(what: string, progress: Progress | undefined): void {
+  if (progress === undefined) return;
+  const total = progress.items_total_estimate ?? 0;
+  const part = total === 0 ? 0 : Math.min(1, (progress.items_done ?? 0) / total);
+  const done = Math.round(part * BAR_WIDTH);
+  const line = `${what} [${'#'.repeat(done)}${'.'.repeat(BAR_WIDTH - done)}] ${String(Math.round(part * 100)).padStart(3)} % ${progress.items_done ?? 0} items, ${progress.phase}`;
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+  barShown = true;
+}
+
+function endBar(): void {
+  if (barShown && process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  barShown = false;
+}
+
+function print(report: Report): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    return;
+  }
+  const mebibytes = (bytes: number): string => `${(bytes / 1048576).toFixed(1)} MiB`;
+  const rows: string[][] = [
+    ['phase', 'items', 'seconds', 'items/s'],
+    ...report.phases.map((row) => [row.phase, String(row.items), row.seconds.toFixed(1), String(row.items_per_second)]),
+  ];
+  for (const row of rows) process.stdout.write(`${(row[0] ?? '').padEnd(10)}${row.slice(1).map((cell) => cell.padStart(12)).join('')}\n`);
+  process.stdout.write(`items as JSON lines ${mebibytes(report.table_bytes)}, stored ${mebibytes(report.backup_bytes)}\n`);
+  process.stdout.write(`digest loaded   ${report.loaded_digest}\ndigest restored ${report.restored_digest}\n`);
+  process.stdout.write(`structure ${report.structure_equal ? 'equal' : 'DIFFERS'}, ${report.differing_items} items differ: ${report.equal ? 'all is equal' : 'NOT EQUAL'}\n`);
+}
+
+main().then(
+  (report) => {
+    print(report);
+    process.exitCode = report.equal ? 0 : 1;
+  },
+  (error: unknown) => {
+    process.stderr.write(`demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);
