@@ -1,3 +1,5 @@
+import { validationError } from './errors';
+
 /** Number of hash buckets of a table's digest (docs/adr/0002-digests.md). */
 export const BUCKET_COUNT = 256;
 
@@ -55,6 +57,11 @@ export class TableDigest {
     return { count: this.itemCount, sum: sum & MASK };
   }
 
+  /** The sum over all buckets as 32 lower-case hex digits. */
+  totalHex(): string {
+    return digestHex(this.total().sum);
+  }
+
   equals(other: TableDigest): boolean {
     return this.differingBuckets(other).length === 0;
   }
@@ -74,16 +81,23 @@ export class TableDigest {
     return this.counts.map((count, bucket) => `${count}:${digestHex(this.sumOf(bucket))}`);
   }
 
-  /** Reads what `toJSON` wrote; undefined if it is anything else. */
-  static fromJSON(json: unknown): TableDigest | undefined {
-    if (!Array.isArray(json) || json.length !== BUCKET_COUNT) return undefined;
+  /**
+   * Reads what `toJSON` wrote.
+   * @throws DomainError ValidationError if it is anything else
+   */
+  static fromJSON(json: unknown): TableDigest {
+    if (!Array.isArray(json) || json.length !== BUCKET_COUNT) {
+      throw validationError(`A table digest must be an array of ${BUCKET_COUNT} texts.`);
+    }
     const digest = new TableDigest();
     for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) {
       const text: unknown = json[bucket];
       const match = typeof text === 'string' ? BUCKET_TEXT.exec(text) : null;
       const count = Number(match?.[1]);
       const sum = match ? BigInt(`0x${match[2]}`) : 0n;
-      if (!match || !Number.isSafeInteger(count) || (count === 0 && sum !== 0n)) return undefined;
+      if (!match || !Number.isSafeInteger(count) || (count === 0 && sum !== 0n)) {
+        throw validationError(`Bucket ${bucket} of a table digest must be "count:sum".`);
+      }
       digest.counts[bucket] = count;
       digest.sums[bucket] = sum;
     }
