@@ -25,4 +25,5 @@ module.exports = {
   globalTeardown: '<rootDir>/test/setup/global-teardown.js',
   testTimeout: 60000,
   maxWorkers: 2,
+  reporters: ['default', '<rootDir>/test/setup/summary-reporter.js'],
 };

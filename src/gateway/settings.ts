@@ -1,0 +1,122 @@
+import { IsArray, IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { Setting } from './setting';
+
+const DAY = 86_400;
+
+/** Everything that an operator can set. `docs/settings.md` holds this table; a test keeps the two together. */
+export class GatewaySettings {
+  @Setting('PORT', 'integer', 'TCP port to listen on')
+  @IsInt() @Min(0) @Max(65535)
+  port = 8480;
+
+  @Setting('HOST', 'text', 'Address to listen on; `0.0.0.0` for every interface')
+  @IsString()
+  host = '127.0.0.1';
+
+  @Setting('DATA_DIR', 'text', 'Folder of the embedded database and object store')
+  @IsString()
+  dataDir = './data';
+
+  @Setting('DATABASE_URL', 'text', 'PostgreSQL to use instead of the embedded one: `postgresql://user:password@host:port/database`. Gateways that share a database share the work', 'the embedded one')
+  @IsOptional() @IsString()
+  databaseUrl: string | undefined = undefined;
+
+  @Setting('OBJECTS_URL', 'text', 'Root of the deployment\'s own object store (`file:///…`)', '`DATA_DIR/objects`')
+  @IsOptional() @IsString()
+  objectsUrl: string | undefined = undefined;
+
+  @Setting('ALLOWED_LOCATIONS', 'list', 'Outside locations that users may name, separated by commas: `file:///folder` or a host. Empty: none')
+  @IsArray()
+  allowedLocations: string[] = [];
+
+  @Setting('DEV_TOKENS', 'text', 'Development tokens: `tokenA=demo:member;tokenB=other:admin,member`. Refused with `NODE_ENV=production`', 'one is made up and printed')
+  @IsOptional() @IsString()
+  devTokens: string | undefined = undefined;
+
+  @Setting('KEYSTONE_URL', 'text', 'Keystone v3 that validates tokens (`https://host:5000/v3`); development tokens are off then')
+  @IsOptional() @IsString()
+  keystoneUrl: string | undefined = undefined;
+
+  @Setting('KEYSTONE_USERNAME', 'text', 'Service user')
+  @IsOptional() @IsString()
+  keystoneUsername: string | undefined = undefined;
+
+  @Setting('KEYSTONE_PASSWORD', 'text', 'Its password')
+  @IsOptional() @IsString()
+  keystonePassword: string | undefined = undefined;
+
+  @Setting('KEYSTONE_PROJECT', 'text', 'Its project')
+  @IsString()
+  keystoneProject = 'service';
+
+  @Setting('KEYSTONE_DOMAIN', 'text', 'Domain of user and project')
+  @IsString()
+  keystoneDomain = 'Default';
+
+  @Setting('ADMIN_PROJECT', 'text', 'Project whose admins reach every project (beside system-scoped admins)')
+  @IsOptional() @IsString()
+  adminProject: string | undefined = undefined;
+
+  @Setting('POLICY_FILE', 'text', 'JSON file with policy rules ([policy](policy.md)); those it does not name keep their defaults')
+  @IsOptional() @IsString()
+  policyFile: string | undefined = undefined;
+
+  @Setting('STRATEGIES_FILE', 'text', 'JSON file with named strategies ([strategies](strategies.md))')
+  @IsOptional() @IsString()
+  strategiesFile: string | undefined = undefined;
+
+  @Setting('EXCLUSIVE_GATEWAYS', 'text', 'Do only gateways of this product write to the tables? `replace` and locks need it', 'what the backend says (PostgreSQL: `true`)')
+  @IsOptional() @IsIn(['true', 'false'])
+  exclusiveGateways: 'true' | 'false' | undefined = undefined;
+
+  @Setting('MAX_JOBS', 'integer', 'Jobs that run at once, all projects and processes together; others wait in order')
+  @IsInt() @Min(1)
+  maxJobs = 8;
+
+  @Setting('MAX_JOBS_PER_PROJECT', 'integer', 'Jobs of one project that run at once')
+  @IsInt() @Min(1)
+  maxJobsPerProject = 2;
+
+  @Setting('STEPS_PER_PROCESS', 'integer', 'Steps (ranges, chunks) that this process works on at once; 0: it serves the API only')
+  @IsInt() @Min(0) @Max(64)
+  stepsPerProcess = 2;
+
+  @Setting('LEASE_SECONDS', 'integer', 'After so long without a sign of life a process\'s steps go to others')
+  @IsInt() @Min(1) @Max(3600)
+  leaseSeconds = 15;
+
+  @Setting('MAX_ATTEMPTS', 'integer', 'Tries of one step before its job fails')
+  @IsInt() @Min(1) @Max(100)
+  maxAttempts = 8;
+
+  @Setting('REPLACE_GRACE_SECONDS', 'integer', 'How long the old data of a replaced table are kept')
+  @IsInt() @Min(0)
+  replaceGraceSeconds = DAY;
+
+  @Setting('SWEEP_SECONDS', 'integer', 'Pause between two sweeps (expired items, replaced data past their grace)')
+  @IsInt() @Min(1)
+  sweepSeconds = 60;
+
+  @Setting('RANGE_BYTES', 'integer', 'Aim at key ranges of about so many stored bytes')
+  @IsInt() @Min(1)
+  rangeBytes = 64 * 1024 * 1024;
+
+  @Setting('MAX_RANGES', 'integer', 'Most key ranges that a table is cut into')
+  @IsInt() @Min(1) @Max(100_000)
+  maxRanges = 4096;
+
+  @Setting('MAX_BODY_BYTES', 'integer', 'Largest JSON body (not `bulk_load`)')
+  @IsInt() @Min(1024)
+  maxBodyBytes = 16 * 1024 * 1024;
+
+  @Setting('MAX_ITEM_BYTES', 'integer', 'Largest item, as wire JSON')
+  @IsInt() @Min(1024)
+  maxItemBytes = 1024 * 1024;
+
+  @Setting('TRUST_PROXY', 'boolean', 'Take scheme and host of links from `X-Forwarded-*`')
+  trustProxy = false;
+
+  @Setting('LOG_LEVEL', 'text', 'pino level: `trace debug info warn error fatal silent`')
+  @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+  logLevel = 'info';
+}
