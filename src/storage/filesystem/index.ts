@@ -1,0 +1,2 @@
+export { FilesystemObjectStore, FilesystemOptions } from './filesystem-object-store';
+export { isWithin, realPath } from './real-path';

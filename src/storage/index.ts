@@ -1,0 +1,6 @@
+export * from './object-store';
+export { MAX_OBJECT_NAME_LENGTH, isSafeObjectName, keyChecked } from './key-checked';
+export { prefixed } from './prefixed';
+export { RetryOptions, retrying } from './retrying';
+export { FilesystemObjectStore, FilesystemOptions } from './filesystem';
+export { MemoryObjectStore, MemoryOptions } from './memory';

@@ -1,0 +1,1 @@
+export { MemoryObjectStore, MemoryOptions } from './memory-object-store';
