@@ -31,17 +31,7 @@ const TYPES: ReadonlySet<string> = new Set(ATTRIBUTE_TYPES);
  * @throws DomainError ValidationError
  */
 export function parseAttributeValue(json: unknown, where: string, options: ParseOptions = {}): AttributeValue {
-  if (!isObject(json)) throw validationError(`${where} must be an object of one type and its value.`);
-  const names = Object.keys(json);
-  const type = names[0];
-  if (names.length !== 1 || type === undefined) throw validationError(`${where} must have exactly one type.`);
-  if (!isAttributeType(type)) throw validationError(`${where} has an unknown type.`);
-  const value = json[type];
-  if (type.length === 1) {
-    return { type: type as ScalarType, value: parseScalar(type as ScalarType, value, where) };
-  }
-  if (type.length === 2) return { type: type as SetType, value: parseSet(type as SetType, value, where, options) };
-  return { type: type as MapType, value: parseMap(type as MapType, value, where, options) };
+  return readValue(json, where, options);
 }
 
 /**
@@ -55,7 +45,12 @@ export function parseItem(json: unknown, where = 'item', options: ParseOptions =
     if (!ATTRIBUTE_NAME_PATTERN.test(name)) {
       throw validationError(`${where} has an attribute whose name is not 1 to 255 of the characters a-z A-Z 0-9 _ . -`);
     }
-    item.set(name, parseAttributeValue(json[name], `${where}.${name}`, options));
+    try {
+      item.set(name, readValue(json[name], name, options));
+    } catch (error) {
+      // Where it was is spelt out only here: these lines run for every attribute of millions of items.
+      throw error instanceof Error ? validationError(`${where}.${error.message}`) : error;
+    }
   }
   return item;
 }
@@ -76,7 +71,14 @@ export function formatItem(item: Item): Record<string, unknown> {
 
 /** The one JSON text, in UTF-8, that equal items share (docs/data-model.md, "Canonical form"). */
 export function canonicalItem(item: Item): Buffer {
-  return Buffer.from(canonicalText(item), 'utf8');
+  let names: string[] = [...item.keys()];
+  if (!isAscending(names)) names = names.sort(compareUtf8);
+  let text = '';
+  for (const name of names) {
+    const value = item.get(name);
+    if (value) text += `${text === '' ? '{' : ','}"${name}":${valueText(value)}`;
+  }
+  return Buffer.from(text === '' ? '{}' : `${text}}`, 'utf8');
 }
 
 /** Reads canonical JSON that this product wrote: trusted, so nothing is checked. */
@@ -142,18 +144,6 @@ export function isAttributeType(text: string): text is AttributeType {
   return TYPES.has(text);
 }
 
-/** The canonical JSON text of an item; `canonicalItem` before it becomes bytes. */
-export function canonicalText(item: Item): string {
-  let names: string[] = [...item.keys()];
-  if (!isAscending(names)) names = names.sort(compareUtf8);
-  let text = '';
-  for (const name of names) {
-    const value = item.get(name);
-    if (value) text += `${text === '' ? '{' : ','}"${name}":${valueText(value)}`;
-  }
-  return text === '' ? '{}' : `${text}}`;
-}
-
 /** Are the texts in strictly ascending order of their UTF-8 bytes? */
 export function isAscending(texts: readonly string[]): boolean {
   for (let index = 1; index < texts.length; index++) {
@@ -170,14 +160,22 @@ function valueText(value: AttributeValue): string {
   return `{"${value.type}":{${pairs.join(',')}}}`;
 }
 
-function parseScalar(type: string, value: unknown, where: string): string {
+function readValue(json: unknown, where: string, options: ParseOptions): AttributeValue {
+  if (!isObject(json)) throw validationError(`${where} must be an object of one type and its value.`);
+  const names = Object.keys(json);
+  const type = names[0];
+  if (names.length !== 1 || type === undefined) throw validationError(`${where} must have exactly one type.`);
+  if (!isAttributeType(type)) throw validationError(`${where} has an unknown type.`);
+  const value = json[type];
+  if (type.length === 1) return { type: type as ScalarType, value: readScalar(type, value, where) };
+  if (type.length === 2) return readSet(type as SetType, value, where, options);
+  return readMap(type as MapType, value, where, options);
+}
+
+function readScalar(type: string, value: unknown, where: string): string {
   if (typeof value !== 'string') throw validationError(`${where} must hold text, as every ${type} does on the wire.`);
   if (type === 'N') {
-    try {
-      return canonicalNumber(value);
-    } catch (error) {
-      throw error instanceof Error ? validationError(`${where}: ${error.message}`) : error;
-    }
+    return numberAt(value, where);
   }
   if (type === 'B') {
     // Only strict base64 survives the round trip: no white space, no other alphabet, padding complete and its bits zero.
@@ -189,24 +187,32 @@ function parseScalar(type: string, value: unknown, where: string): string {
   return value;
 }
 
-function parseSet(type: SetType, value: unknown, where: string, options: ParseOptions): readonly string[] {
-  if (!Array.isArray(value)) throw validationError(`${where} must hold an array, as every ${type} does.`);
-  if (value.length === 0 && !options.allowEmpty) throw validationError(`${where} must not be an empty set.`);
-  const members = value.map((member: unknown) => parseScalar(type.charAt(0), member, where));
-  return isAscending(members) ? members : [...new Set(members)].sort(compareUtf8);
+function numberAt(text: string, where: string): string {
+  try {
+    return canonicalNumber(text);
+  } catch (error) {
+    throw error instanceof Error ? validationError(`${where}: ${error.message}`) : error;
+  }
 }
 
-function parseMap(type: MapType, value: unknown, where: string, options: ParseOptions): ReadonlyMap<string, string> {
+function readSet(type: SetType, value: unknown, where: string, options: ParseOptions): AttributeValue {
+  if (!Array.isArray(value)) throw validationError(`${where} must hold an array, as every ${type} does.`);
+  if (value.length === 0 && !options.allowEmpty) throw validationError(`${where} must not be an empty set.`);
+  const members = value.map((member: unknown) => readScalar(type.charAt(0), member, where));
+  return { type, value: isAscending(members) ? members : [...new Set(members)].sort(compareUtf8) };
+}
+
+function readMap(type: MapType, value: unknown, where: string, options: ParseOptions): AttributeValue {
   if (!isObject(value)) throw validationError(`${where} must hold an object, as every ${type} does.`);
   const names = Object.keys(value);
   if (names.length === 0 && !options.allowEmpty) throw validationError(`${where} must not be an empty map.`);
   const entries = names.map((name): [string, string] => [
-    parseScalar(type.charAt(0), name, where),
-    parseScalar(type.charAt(1), value[name], where),
+    readScalar(type.charAt(0), name, where),
+    readScalar(type.charAt(1), value[name], where),
   ]);
   const map = new Map(sortedEntries(entries));
   if (map.size !== entries.length) throw validationError(`${where} must not hold one key in two spellings.`);
-  return map;
+  return { type, value: map };
 }
 
 function trustedValue(type: AttributeType, value: unknown): AttributeValue {
@@ -217,7 +223,7 @@ function trustedValue(type: AttributeType, value: unknown): AttributeValue {
 }
 
 function sortedEntries(entries: [string, string][]): [string, string][] {
-  return isAscending(entries.map(([name]) => name)) ? entries : entries.sort(([a], [b]) => compareUtf8(a, b));
+  return isAscending(entries.map(([name]) => name)) ? entries : [...entries].sort(([a], [b]) => compareUtf8(a, b));
 }
 
 function keyAttribute(schema: TableSchema, item: Item, name: string): AttributeValue {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { anyItem, anyItemSchema } from '../../test/fakes/arbitrary-items';
+import { scanCanonicalItem } from './canonical-scan';
 import {
   AttributeValue,
   LineBlockBuilder,
@@ -7,9 +8,12 @@ import {
   TableDigest,
   canonicalItem,
   canonicalKey,
+  compareUtf8,
   decodeLine,
   encodeLine,
   formatItem,
+  itemFromCanonical,
+  parseItem,
 } from './index';
 
 const expiry = fc.option(fc.integer({ min: 0, max: 2 ** 40 }), { nil: undefined });
@@ -102,6 +106,43 @@ describe('lines', () => {
     expect(() => decodeLine(anyItemSchema, line)).toThrow(expect.objectContaining({ code: 'ArchiveDamaged' }));
     const long = `{"Item":{${key},"a":{"S":"${'x'.repeat(MAX_LINE_BYTES)}"}}}`;
     expect(() => decode(long)).toThrow(expect.objectContaining({ code: 'ArchiveDamaged' }));
+  });
+});
+
+describe('the quick way to read a canonical item', () => {
+  it('reads what it reads as the thorough way does, and gives up only on escapes', () => {
+    fc.assert(
+      fc.property(anyItem, (item) => {
+        const text = canonicalItem(item).toString();
+        const scanned = scanCanonicalItem(text);
+        if (text.includes('\\')) expect(scanned).toBeUndefined();
+        else
+          expect([...(scanned ?? [])]).toEqual(
+            [...itemFromCanonical(Buffer.from(text))].sort(([a], [b]) => compareUtf8(a, b)),
+          );
+      }),
+    );
+  });
+
+  it('never takes a text for canonical that is not', () => {
+    const edit = fc.tuple(
+      fc.nat(),
+      fc.constantFrom('', '"', ',', '}', '{', ':', '0', ' ', '\\', 'a', '\u0001', '[', 'N'),
+      fc.nat({ max: 2 }),
+    );
+    fc.assert(
+      fc.property(anyItem, fc.array(edit, { minLength: 1, maxLength: 3 }), (item, edits) => {
+        let text = canonicalItem(item).toString();
+        for (const [position, insert, remove] of edits) {
+          const at = position % text.length;
+          text = text.slice(0, at) + insert + text.slice(at + remove);
+        }
+        const scanned = scanCanonicalItem(text);
+        if (scanned)
+          expect(canonicalItem(parseItem(JSON.parse(text), 'item', { allowEmpty: true })).toString()).toBe(text);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
+import { scanCanonicalItem } from './canonical-scan';
 import { DomainError } from './errors';
 import { DecodedItem, ItemBlock } from './item-block';
-import { bucketOf, canonicalKey, canonicalText, checkItemFits, itemDigest, keyOf, parseItem } from './item-codec';
-import { TableSchema } from './model';
+import { bucketOf, canonicalItem, canonicalKey, checkItemFits, itemDigest, keyOf, parseItem } from './item-codec';
+import { Item, TableSchema } from './model';
 import { TableDigest } from './table-digest';
 
 /**
@@ -90,14 +91,10 @@ export function decodeLine(schema: TableSchema, line: Buffer): DecodedItem {
   if (!isUtf8(itemBytes)) throw damaged('is not UTF-8');
   const text = itemBytes.toString('utf8');
   try {
-    const json: unknown = JSON.parse(text);
-    const spelling = JSON.stringify(json);
-    // Minimal JSON only: white space, odd escapes and doubled names all change the length.
-    if (spelling.length !== text.length) throw damaged('is not minimal JSON');
-    const item = parseItem(json, 'Item', { allowEmpty: true });
+    const scanned = scanCanonicalItem(text);
+    const item = scanned ?? parseThoroughly(text);
     checkItemFits(schema, item, 'Item');
-    const canonicalJson = canonicalText(item);
-    const canonical = canonicalJson === text ? itemBytes : Buffer.from(canonicalJson, 'utf8');
+    const canonical = scanned ? itemBytes : canonicalItem(item);
     const keyBytes = canonicalKey(schema, item);
     return {
       item,
@@ -109,10 +106,16 @@ export function decodeLine(schema: TableSchema, line: Buffer): DecodedItem {
       bucket: bucketOf(keyBytes),
     };
   } catch (error) {
-    if (error instanceof DomainError && error.code === 'ArchiveDamaged') throw error;
-    if (error instanceof DomainError) throw damaged(`does not fit: ${error.message}`);
-    throw damaged('is not JSON');
+    if (!(error instanceof DomainError)) throw damaged('is not JSON', error);
+    throw error.code === 'ArchiveDamaged' ? error : damaged(`does not fit: ${error.message}`);
   }
+}
+
+/** Any spelling of the numbers, any order; but minimal JSON: white space, needless escapes and doubled names change the length. */
+function parseThoroughly(text: string): Item {
+  const json: unknown = JSON.parse(text);
+  if (JSON.stringify(json).length !== text.length) throw damaged('is not minimal JSON');
+  return parseItem(json, 'Item', { allowEmpty: true });
 }
 
 /** Finds where the item ends, and the expiry behind it. */
@@ -150,6 +153,6 @@ function writeLine(target: Buffer, offset: number, canonical: Buffer, expiresAt:
   target[end + 1] = NEWLINE;
 }
 
-function damaged(what: string): DomainError {
-  return new DomainError('ArchiveDamaged', `A line ${what}.`);
+function damaged(what: string, cause?: unknown): DomainError {
+  return new DomainError('ArchiveDamaged', `A line ${what}.`, { cause });
 }
