@@ -12,12 +12,12 @@ export const safeBigint = {
 
 /** A backup in the catalogue. It outlives its table, and its archive outlives it: the archive's manifest is the truth. */
 @Entity({ name: 'backups' })
-@Index('backups_by_project', ['projectId', 'id'])
 @Index('backups_by_table_name', ['projectId', 'tableName', 'id'])
 @Index('backups_by_table_id', ['projectId', 'tableId', 'id'])
 export class BackupEntity {
+  /** Part of the key, since several projects may import the same backup. */
+  @PrimaryColumn('text', { name: 'project_id' }) projectId: string;
   @PrimaryColumn('uuid') id: string;
-  @Column('text', { name: 'project_id' }) projectId: string;
   /** Any Unicode but control characters (so no U+0000 either). */
   @Column('text') name: string;
   @Column('uuid', { name: 'table_id' }) tableId: string;

@@ -101,6 +101,9 @@ export interface JobQueue {
   wake(): Promise<void>;
 }
 
+/** Injection token of the queue. */
+export const JOB_QUEUE = Symbol('JobQueue');
+
 export interface JobProgress {
   readonly state: JobState;
   readonly stage: string;

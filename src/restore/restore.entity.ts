@@ -11,6 +11,7 @@ export type OnExisting = 'fail' | 'replace' | 'merge';
 @Index('restores_by_project', ['projectId', 'id'])
 @Index('restores_by_table_name', ['projectId', 'tableName', 'id'])
 @Index('restores_by_table_id', ['projectId', 'tableId', 'id'])
+@Index('restores_by_target_table_id', ['projectId', 'targetTableId', 'id'])
 // One restore at a time onto one table: the second is refused by the database itself.
 @Index('restores_one_running_per_table', ['projectId', 'tableName'], { unique: true, where: "status = 'RESTORING'" })
 export class RestoreEntity {
@@ -20,6 +21,8 @@ export class RestoreEntity {
   @Column('text', { name: 'table_name' }) tableName: string;
   /** The target's id once published. */
   @Column('uuid', { name: 'table_id', nullable: true }) tableId: string | null;
+  /** The target's id when the restore was asked for; null: there was no such table. Lists by id find the job by it. */
+  @Column('uuid', { name: 'target_table_id', nullable: true }) targetTableId: string | null;
   /** Null until the manifest is read, if only a source was given. */
   @Column('uuid', { name: 'backup_id', nullable: true }) backupId: string | null;
   @Column('text') status: RestoreStatus;

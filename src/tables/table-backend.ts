@@ -224,9 +224,3 @@ export interface TableBackend {
   ping(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Injection token of the host's tables. */
-export const TABLE_BACKEND = Symbol('TableBackend');
-
-/** Injection token of the backend in use. */
-export const TABLE_BACKEND = Symbol('TableBackend');
