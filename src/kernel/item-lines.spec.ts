@@ -137,8 +137,9 @@ describe('the quick way to read a canonical item', () => {
           const at = position % text.length;
           text = text.slice(0, at) + insert + text.slice(at + remove);
         }
-        const scanned = scanCanonicalItem(text);
-        if (scanned)
+        // An edit may have split a pair of surrogates; what comes from bytes is well-formed.
+        text = Buffer.from(text).toString();
+        if (scanCanonicalItem(text) !== undefined)
           expect(canonicalItem(parseItem(JSON.parse(text), 'item', { allowEmpty: true })).toString()).toBe(text);
       }),
       { numRuns: 2000 },
