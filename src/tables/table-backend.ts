@@ -224,3 +224,6 @@ export interface TableBackend {
   ping(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Injection token of the backend in use. */
+export const TABLE_BACKEND = Symbol('TableBackend');
