@@ -4,3 +4,12 @@ export { prefixed } from './prefixed';
 export { RetryOptions, retrying } from './retrying';
 export { FilesystemObjectStore, FilesystemOptions } from './filesystem';
 export { MemoryObjectStore, MemoryOptions } from './memory';
+export { AllowListSettings } from './allow-list';
+export {
+  BackupLocation,
+  ObjectStoreRegistry,
+  RegistryOptions,
+  StorageSettings,
+  StoreAdapter,
+  StoreTarget,
+} from './locations';

@@ -17,7 +17,11 @@ objectStoreContract('filesystem', onDisk);
 objectStoreContract('memory', async () => ({ store: new MemoryObjectStore() }));
 objectStoreContract('filesystem, prefixed, retried and checked', async () => {
   const { store, dispose } = await onDisk();
-  return { store: keyChecked(retrying(prefixed(store, 'demo/backup'))), reopen: () => prefixed(store, 'demo/backup'), dispose };
+  return {
+    store: keyChecked(retrying(prefixed(store, 'demo/backup'))),
+    reopen: () => prefixed(store, 'demo/backup'),
+    dispose,
+  };
 });
 objectStoreContract('memory, retried, prefixed and checked', async () => ({
   store: keyChecked(prefixed(retrying(new MemoryObjectStore()), 'a/b')),

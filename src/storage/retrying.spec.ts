@@ -6,11 +6,18 @@ import { FaultyObjectStore } from '../../test/fakes/faulty-object-store';
 import { MemoryObjectStore, RetryOptions, retrying } from '.';
 
 const waits: number[] = [];
-const options: RetryOptions = { attempts: 4, baseDelayMillis: 100, maxDelayMillis: 250, random: () => 0.999, sleep: async (millis) => void waits.push(millis) };
+const options: RetryOptions = {
+  attempts: 4,
+  baseDelayMillis: 100,
+  maxDelayMillis: 250,
+  random: () => 0.999,
+  sleep: async (millis) => void waits.push(millis),
+};
 
 objectStoreContract('retrying, around a store that fails twice at each operation', async () => {
   const faulty = new FaultyObjectStore(new MemoryObjectStore());
-  for (const operation of ['put', 'get', 'head', 'delete', 'list'] as const) faulty.failTransiently({ operation, times: 2 });
+  for (const operation of ['put', 'get', 'head', 'delete', 'list'] as const)
+    faulty.failTransiently({ operation, times: 2 });
   return { store: retrying(faulty, options) };
 });
 
@@ -50,19 +57,22 @@ describe('retrying', () => {
     expect(waits).toEqual([0, 100]);
   });
 
-  it.each(['put', 'get', 'head', 'delete', 'list'] as const)('gives up a %s after its attempts, with the last error', async (operation) => {
-    faulty.failTransiently({ operation });
-    const store = retrying(faulty, options);
-    const call = {
-      put: () => store.put('object', sourceOf(bytes)),
-      get: () => store.get('object'),
-      head: () => store.head('object'),
-      delete: () => store.delete('object'),
-      list: () => listed(store),
-    }[operation];
-    await expect(call()).rejects.toMatchObject({ code: 'StorageError', transient: true });
-    expect(faulty.calls.filter((made) => made.operation === operation)).toHaveLength(4);
-  });
+  it.each(['put', 'get', 'head', 'delete', 'list'] as const)(
+    'gives up a %s after its attempts, with the last error',
+    async (operation) => {
+      faulty.failTransiently({ operation });
+      const store = retrying(faulty, options);
+      const call = {
+        put: () => store.put('object', sourceOf(bytes)),
+        get: () => store.get('object'),
+        head: () => store.head('object'),
+        delete: () => store.delete('object'),
+        list: () => listed(store),
+      }[operation];
+      await expect(call()).rejects.toMatchObject({ code: 'StorageError', transient: true });
+      expect(faulty.calls.filter((made) => made.operation === operation)).toHaveLength(4);
+    },
+  );
 
   it.each(['StorageError', 'StorageFull'] as const)('does not try again after a permanent %s', async (code) => {
     faulty.fail({ operation: 'put' }, code);
@@ -74,7 +84,11 @@ describe('retrying', () => {
   it('goes on behind the last byte when a stream breaks', async () => {
     faulty.breakReads({ times: 2 }, 120_000);
     const get = jest.spyOn(faulty, 'get');
-    expect((await readObject(retrying(faulty, options), 'object', { start: 7, end: 290_001 }))?.equals(bytes.subarray(7, 290_001))).toBe(true);
+    expect(
+      (await readObject(retrying(faulty, options), 'object', { start: 7, end: 290_001 }))?.equals(
+        bytes.subarray(7, 290_001),
+      ),
+    ).toBe(true);
     const starts = get.mock.calls.map(([, range]) => range?.start);
     expect(starts).toHaveLength(3);
     expect(starts[0]).toBe(7);
@@ -84,7 +98,9 @@ describe('retrying', () => {
 
   it('bounds the tries of one read altogether', async () => {
     faulty.breakReads({}, 70_000);
-    await expect(readObject(retrying(faulty, { ...options, attempts: 2 }), 'object')).rejects.toMatchObject({ transient: true });
+    await expect(readObject(retrying(faulty, { ...options, attempts: 2 }), 'object')).rejects.toMatchObject({
+      transient: true,
+    });
     expect(faulty.calls).toHaveLength(2);
   });
 

@@ -46,7 +46,7 @@ function backoffOf(options: RetryOptions): Backoff {
 export function retrying(inner: ObjectStore, options: RetryOptions = {}): ObjectStore {
   const backoff = backoffOf(options);
   const retry = async <T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> => {
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         signal?.throwIfAborted();
         return await call();
@@ -80,7 +80,7 @@ function resuming(inner: ObjectStore, name: string, range: GetOptions, first: Re
   };
   async function* bytes(): AsyncGenerator<Buffer> {
     let position = range.start ?? 0;
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         const stream = current ?? (await inner.get(name, { ...range, start: position }));
         if (!stream) throw new DomainError('StorageError', 'an object vanished while it was read');
@@ -104,8 +104,13 @@ function resuming(inner: ObjectStore, name: string, range: GetOptions, first: Re
 }
 
 /** A broken listing starts again from the beginning: it is a hint, so naming an object twice does less harm than leaving one out. */
-async function* relist(inner: ObjectStore, prefix: string, signal: AbortSignal | undefined, backoff: Backoff): AsyncIterable<string> {
-  for (let failures = 0; ; ) {
+async function* relist(
+  inner: ObjectStore,
+  prefix: string,
+  signal: AbortSignal | undefined,
+  backoff: Backoff,
+): AsyncIterable<string> {
+  for (let failures = 0; ;) {
     try {
       for await (const name of inner.list(prefix, signal)) yield name;
       return;

@@ -21,7 +21,11 @@ export function sourceOf(bytes: Buffer | string, pieceBytes = 50_000): ObjectSou
 }
 
 /** The bytes of an object, or undefined if it is not there. */
-export async function readObject(store: ObjectStore, name: string, range: { start?: number; end?: number } = {}): Promise<Buffer | undefined> {
+export async function readObject(
+  store: ObjectStore,
+  name: string,
+  range: { start?: number; end?: number } = {},
+): Promise<Buffer | undefined> {
   const stream = await store.get(name, range);
   return stream && buffer(stream);
 }
@@ -116,7 +120,10 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     it('refuses a source of another size than announced, and keeps nothing of it', async () => {
       const bytes = randomBytes(100_000);
       for (const size of [bytes.length - 1, bytes.length + 1, 0]) {
-        await expect(store.put('object', { size, open: sourceOf(bytes).open })).rejects.toMatchObject({ code: 'StorageError', transient: false });
+        await expect(store.put('object', { size, open: sourceOf(bytes).open })).rejects.toMatchObject({
+          code: 'StorageError',
+          transient: false,
+        });
       }
       expect(await store.head('object')).toBeUndefined();
       expect(await listed(store)).toEqual([]);
@@ -125,7 +132,9 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     it('keeps nothing of a put whose source broke, and the old object where there was one', async () => {
       await store.put('old', sourceOf('old bytes'));
       for (const target of ['old', 'new']) {
-        await expect(store.put(target, brokenSource(70_000, 200_000, new Error('source broke')))).rejects.toMatchObject({ code: 'StorageError' });
+        await expect(store.put(target, brokenSource(70_000, 200_000, new Error('source broke')))).rejects.toMatchObject(
+          { code: 'StorageError' },
+        );
       }
       expect(String(await readObject(store, 'old'))).toBe('old bytes');
       expect(await listed(store)).toEqual(['old']);
@@ -178,11 +187,14 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
           if (i % 2 === 0) await store.delete(name);
         }),
       );
-      expect(await listed(store)).toEqual(Array.from({ length: 20 }, (_, i) => `f/${(2 * i + 1) % 4}/${2 * i + 1}`).sort());
+      expect(await listed(store)).toEqual(
+        Array.from({ length: 20 }, (_, i) => `f/${(2 * i + 1) % 4}/${2 * i + 1}`).sort(),
+      );
     });
 
     it('lists by any beginning of a name', async () => {
-      for (const object of ['manifest.json', 'chunks/aa/1', 'chunks/ab/2', 'chunks-old/3']) await store.put(object, sourceOf('x'));
+      for (const object of ['manifest.json', 'chunks/aa/1', 'chunks/ab/2', 'chunks-old/3'])
+        await store.put(object, sourceOf('x'));
       expect(await listed(store)).toEqual(['chunks-old/3', 'chunks/aa/1', 'chunks/ab/2', 'manifest.json']);
       expect(await listed(store, 'chunks/')).toEqual(['chunks/aa/1', 'chunks/ab/2']);
       expect(await listed(store, 'chunks/a')).toEqual(['chunks/aa/1', 'chunks/ab/2']);
@@ -248,7 +260,12 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       await store.put('object', sourceOf(bytes));
       const digest = createHash('sha256').update(bytes).digest('hex');
       const read = await Promise.all(Array.from({ length: 6 }, () => readObject(store, 'object')));
-      for (const copy of read) expect(createHash('sha256').update(copy ?? '').digest('hex')).toBe(digest);
+      for (const copy of read)
+        expect(
+          createHash('sha256')
+            .update(copy ?? '')
+            .digest('hex'),
+        ).toBe(digest);
     });
 
     it('gives absolute URLs, each below the one of the root', () => {

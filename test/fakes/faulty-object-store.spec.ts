@@ -2,7 +2,9 @@ import { listed, objectStoreContract, readObject, sourceOf } from '../contract/o
 import { MemoryObjectStore } from '../../src/storage';
 import { FaultyObjectStore } from './faulty-object-store';
 
-objectStoreContract('the faulty store without a fault', async () => ({ store: new FaultyObjectStore(new MemoryObjectStore()) }));
+objectStoreContract('the faulty store without a fault', async () => ({
+  store: new FaultyObjectStore(new MemoryObjectStore()),
+}));
 
 describe('FaultyObjectStore', () => {
   const bytes = Buffer.from(Array.from({ length: 150_000 }, (_, i) => i % 251));

@@ -43,7 +43,11 @@ export class FaultyObjectStore implements ObjectStore {
   private cuts: (Fault & { readonly bytes: number; readonly broken: boolean })[] = [];
   private flips: { readonly name: string; readonly offset: number; readonly bit: number }[] = [];
   private gates: (Fault & { readonly wait: () => Promise<void> })[] = [];
-  private callbacks: { readonly point: StorePoint; readonly name: string | RegExp; readonly run: (name: string) => unknown }[] = [];
+  private callbacks: {
+    readonly point: StorePoint;
+    readonly name: string | RegExp;
+    readonly run: (name: string) => unknown;
+  }[] = [];
   private hidden: RegExp[] = [];
   private room = Number.POSITIVE_INFINITY;
 
@@ -55,7 +59,8 @@ export class FaultyObjectStore implements ObjectStore {
 
   /** Calls fail with a `StorageError` that a retry may cure. */
   failTransiently(target: FaultTarget): void {
-    const error = (): DomainError => new DomainError('StorageError', 'the object store is away (injected)', { transient: true });
+    const error = (): DomainError =>
+      new DomainError('StorageError', 'the object store is away (injected)', { transient: true });
     this.failures.push({ ...fault(target), error });
   }
 
@@ -184,7 +189,8 @@ export class FaultyObjectStore implements ObjectStore {
       const bytes = Buffer.from(piece);
       for (const flip of this.flips) {
         const at = flip.offset - position;
-        if (flip.name === name && at >= 0 && at < bytes.length) bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << flip.bit), at);
+        if (flip.name === name && at >= 0 && at < bytes.length)
+          bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << flip.bit), at);
       }
       const left = cut ? Math.max(0, start + cut.bytes - position) : bytes.length;
       position += bytes.length;

@@ -30,7 +30,11 @@ const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
  * an object is whole or absent whatever happens. What a killed put leaves behind goes with the `delete` of its name.
  */
 export class FilesystemObjectStore implements ObjectStore {
-  readonly capabilities: ObjectStoreCapabilities = { kind: 'file', maxObjectBytes: Number.MAX_SAFE_INTEGER, writable: true };
+  readonly capabilities: ObjectStoreCapabilities = {
+    kind: 'file',
+    maxObjectBytes: Number.MAX_SAFE_INTEGER,
+    writable: true,
+  };
   private readonly root: string;
   private readonly boundary: string;
   private readonly keep: string;
@@ -119,7 +123,8 @@ export class FilesystemObjectStore implements ObjectStore {
   private async pathOf(name: string): Promise<string> {
     const path = join(this.root, name);
     const [folder, boundary] = await Promise.all([realPath(dirname(path)), realPath(this.boundary)]);
-    if (!isWithin(boundary, folder)) throw new DomainError('StorageError', 'an object lies behind a symbolic link that leaves its store');
+    if (!isWithin(boundary, folder))
+      throw new DomainError('StorageError', 'an object lies behind a symbolic link that leaves its store');
     return path;
   }
 
@@ -192,7 +197,7 @@ async function writeAll(file: FileHandle, source: ObjectSource, signal: AbortSig
       for await (const chunk of chunks) {
         total += chunk.length;
         if (total > source.size) throw wrongSize();
-        for (let offset = 0; offset < chunk.length; ) {
+        for (let offset = 0; offset < chunk.length;) {
           offset += (await file.write(chunk, offset, chunk.length - offset)).bytesWritten;
         }
       }
@@ -214,7 +219,10 @@ async function moveIntoPlace(part: string, path: string): Promise<void> {
     await syncFolder(dirname(path));
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
-    throw new DomainError('StorageError', 'an object was deleted while it was stored', { cause: error, transient: true });
+    throw new DomainError('StorageError', 'an object was deleted while it was stored', {
+      cause: error,
+      transient: true,
+    });
   }
 }
 

@@ -4,7 +4,19 @@ import { DomainError, isDomainError } from '../../kernel';
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** What may pass by itself: too many open files, interrupted calls, a network file system that is away. */
-const TRANSIENT = new Set(['EAGAIN', 'EBUSY', 'EINTR', 'EMFILE', 'ENFILE', 'ENOMEM', 'ESTALE', 'ETIMEDOUT', 'EHOSTDOWN', 'ENETDOWN', 'ENETUNREACH']);
+const TRANSIENT = new Set([
+  'EAGAIN',
+  'EBUSY',
+  'EINTR',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ESTALE',
+  'ETIMEDOUT',
+  'EHOSTDOWN',
+  'ENETDOWN',
+  'ENETUNREACH',
+]);
 
 /** The `errno` name of a failed system call; undefined for any other error. */
 export function errnoOf(error: unknown): string | undefined {

@@ -45,7 +45,8 @@ export class MemoryObjectStore implements ObjectStore {
       throw new DomainError('StorageError', 'object store: the object could not be stored', { cause: error });
     }
     if (total !== source.size) throw wrongSize();
-    if (this.usedBytes(name) + total > this.capacityBytes) throw new DomainError('StorageFull', 'no room left in the object store');
+    if (this.usedBytes(name) + total > this.capacityBytes)
+      throw new DomainError('StorageFull', 'no room left in the object store');
     this.objects.set(name, Buffer.concat(pieces));
   }
 

@@ -1,0 +1,62 @@
+import { DomainError, LocationUrl, fileLocation, parseLocationUrl, partsBelow, validationError } from '../kernel';
+
+/** Which outside places a location may name. Both lists are empty on a fresh install: nothing outside is allowed. */
+export interface AllowListSettings {
+  /**
+   * Hosts: `storage.example.org` (at its scheme's own port), `storage.example.org:9000` (at that port), `*.example.org` (any host below
+   * the domain, not the domain itself). Amazon S3 without an endpoint is `s3.amazonaws.com`.
+   */
+  readonly allowedHosts?: readonly string[];
+  /** Absolute paths of folders that `file:///…` locations may lie in. */
+  readonly allowedFolders?: readonly string[];
+}
+
+/** The operator's allow-list, read and checked. */
+export class AllowList {
+  private readonly hosts: readonly string[];
+  private readonly folders: readonly LocationUrl[];
+
+  /** @throws DomainError `ValidationError` for an entry that is no host, or no absolute path. */
+  constructor({ allowedHosts = [], allowedFolders = [] }: AllowListSettings) {
+    this.hosts = allowedHosts.map(readHost);
+    this.folders = allowedFolders.map((folder) => fileLocation(folder));
+  }
+
+  /**
+   * The innermost listed folder that a `file` location lies in by its spelling, or the location itself for other kinds.
+   * @throws DomainError `Forbidden` that names the host and nothing else.
+   */
+  boundaryOf(location: LocationUrl): LocationUrl {
+    if (location.kind !== 'file') {
+      if (!this.allowsHost(location.host ?? '')) throw forbidden(location);
+      return location;
+    }
+    const around = this.folders.filter((folder) => partsBelow(folder, location) !== undefined);
+    const [innermost] = around.sort((a, b) => b.segments.length - a.segments.length);
+    if (!innermost) throw forbidden(location);
+    return innermost;
+  }
+
+  private allowsHost(host: string): boolean {
+    return this.hosts.some((allowed) =>
+      allowed.startsWith('*.') ? host.endsWith(allowed.slice(1)) : host === allowed,
+    );
+  }
+}
+
+/** What is said of any place that the operator did not list; it tells nothing of what is there. */
+export function forbidden(location: LocationUrl): DomainError {
+  const what = location.kind === 'file' ? 'the folder of this file:// URL' : `the host ${location.host}`;
+  return new DomainError('Forbidden', `${what} is not on the operator's list of allowed storage locations`);
+}
+
+function readHost(entry: string): string {
+  const wildcard = entry.startsWith('*.') ? '*.' : '';
+  try {
+    const { href, host, segments } = parseLocationUrl(`https://${entry.slice(wildcard.length)}`, 'host');
+    if (host !== undefined && segments.length === 0 && !href.includes('*')) return wildcard + host;
+  } catch {
+    // Said below, with the entry: settings are the operator's own and no secret.
+  }
+  throw validationError(`allowed storage hosts: "${entry}" is not a host, host:port or *.domain`);
+}

@@ -1,0 +1,200 @@
+import {
+  BackupSource,
+  Credentials,
+  DomainError,
+  LocationKind,
+  LocationUrl,
+  StoreLocation,
+  Uuid,
+  backupRootOf,
+  filePathOf,
+  locationAbove,
+  locationBelow,
+  parseLocationUrl,
+  parseUuid,
+  partsBelow,
+  validationError,
+} from '../kernel';
+import { AllowList, AllowListSettings, forbidden } from './allow-list';
+import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
+import { keyChecked } from './key-checked';
+import { ObjectStore } from './object-store';
+import { RetryOptions, retrying } from './retrying';
+
+/** What the operator decides of storage. */
+export interface StorageSettings extends AllowListSettings {
+  /** URL of the deployment's own store, below which every project has a folder: `file:///var/lib/magnetodb/objects`. */
+  readonly internalUrl: string;
+  /** The deployment's own credentials. They are used for the internal store and for nothing that a user names. */
+  readonly internalCredentials?: Credentials;
+  /** How calls to stores are tried again. */
+  readonly retry?: RetryOptions;
+}
+
+/** Where one backup lies: its own root, which holds its manifest. `type` and `url` may be kept; credentials are not. */
+export interface BackupLocation {
+  readonly type: 'internal' | 'external';
+  /** Canonical absolute URL without secrets: the `location` link. */
+  readonly url: string;
+  readonly credentials?: Credentials;
+}
+
+/** What an adapter is asked to open. */
+export interface StoreTarget {
+  /** Root of the store to open. */
+  readonly root: LocationUrl;
+  /** At or above the root; nothing outside may be touched, whatever links lie in the way. */
+  readonly boundary: LocationUrl;
+  /** At or above the root; where a store has folders, emptied ones below this one are removed. */
+  readonly keep: LocationUrl;
+  readonly credentials: Credentials | undefined;
+}
+
+/** Opens stores of one kind. It neither retries nor checks names, and makes no request yet. */
+export type StoreAdapter = (target: StoreTarget) => ObjectStore;
+
+export interface RegistryOptions {
+  /** One adapter for each kind of store; beside or instead of those that are built in. */
+  readonly adapters?: Partial<Record<LocationKind, StoreAdapter>>;
+  /** Put around each adapter, below the retries: limits, measurements, faults in tests. */
+  readonly decorate?: (store: ObjectStore, location: BackupLocation) => ObjectStore;
+}
+
+const BUILT_IN: Partial<Record<LocationKind, StoreAdapter>> = {
+  file: ({ root, boundary, keep }) =>
+    new FilesystemObjectStore({ root: filePathOf(root), boundary: filePathOf(boundary), keep: filePathOf(keep) }),
+};
+
+/** Knows where backups may lie on this deployment, and opens the stores there: retried and key-checked, once each. */
+export class ObjectStoreRegistry {
+  private readonly internal: LocationUrl;
+  private readonly allowed: AllowList;
+  private readonly adapters: Partial<Record<LocationKind, StoreAdapter>>;
+
+  /** @throws DomainError `ValidationError` for settings that cannot be. Touches nothing outside the process. */
+  constructor(
+    private readonly settings: StorageSettings,
+    private readonly options: RegistryOptions = {},
+  ) {
+    this.internal = parseLocationUrl(settings.internalUrl, 'the internal store');
+    this.allowed = new AllowList(settings);
+    this.adapters = { ...BUILT_IN, ...options.adapters };
+    this.adapterFor(this.internal);
+  }
+
+  /**
+   * Where a new backup goes: `<internal store>/<project>/<backup id>`, or `<external url>/<backup id>`. For the same arguments always the
+   * same place, so that an internal backup is found again after the store has moved.
+   * @throws DomainError `Forbidden` for a place that is not on the allow-list, `ValidationError` for a kind of store that is not available.
+   */
+  async locationOf(location: StoreLocation, backup: { projectId: string; backupId: Uuid }): Promise<BackupLocation> {
+    if (location.type === 'internal') {
+      return {
+        type: 'internal',
+        url: locationBelow(this.internal, projectFolder(backup.projectId), backup.backupId).href,
+      };
+    }
+    await this.checkExternal(location.url);
+    return { type: 'external', url: locationBelow(location.url, backup.backupId).href, ...credentialsOf(location) };
+  }
+
+  /**
+   * Where the backup lies that a restore or an import names by URL.
+   * @throws DomainError `BackupNotExists` if it lies in the internal store but not below the project; else as `locationOf`.
+   */
+  async locationOfSource(source: BackupSource, projectId: string): Promise<BackupLocation> {
+    const root = backupRootOf(source.url);
+    const parts = partsBelow(this.internal, root);
+    if (parts === undefined) {
+      await this.checkExternal(root);
+      return { type: 'external', url: root.href, ...credentialsOf(source) };
+    }
+    const [folder, backupId, ...rest] = parts;
+    if (
+      folder !== projectFolder(projectId) ||
+      backupId === undefined ||
+      parseUuid(backupId) !== backupId ||
+      rest.length > 0
+    ) {
+      throw new DomainError('BackupNotExists', 'there is no backup of this project at the source');
+    }
+    // Credentials of a request have no meaning here and are dropped.
+    return { type: 'internal', url: root.href };
+  }
+
+  /**
+   * Opens the store at a backup's root. External places are checked again, since the allow-list may have changed.
+   * @throws DomainError as `locationOf`; `StorageError` for an internal URL that this deployment's store does not hold.
+   */
+  async open(location: BackupLocation): Promise<ObjectStore> {
+    const root = parseLocationUrl(location.url, 'the location of the backup');
+    const target =
+      location.type === 'internal' ? this.internalTarget(root) : await this.externalTarget(root, location.credentials);
+    const store = this.adapterFor(root)(target);
+    const decorated = this.options.decorate?.(store, location) ?? store;
+    return keyChecked(retrying(decorated, this.settings.retry));
+  }
+
+  private internalTarget(root: LocationUrl): StoreTarget {
+    if (partsBelow(this.internal, root)?.length !== 2) {
+      throw new DomainError('StorageError', "the backup does not lie in this deployment's own store");
+    }
+    return { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials };
+  }
+
+  private async externalTarget(root: LocationUrl, credentials: Credentials | undefined): Promise<StoreTarget> {
+    return { root, boundary: await this.checkExternal(root), keep: locationAbove(root), credentials };
+  }
+
+  /** The boundary of an allowed external place. The order is the contract's: first what is allowed, then what is available. */
+  private async checkExternal(location: LocationUrl): Promise<LocationUrl> {
+    const boundary = this.allowed.boundaryOf(location);
+    if (overlap(this.internal, location)) throw forbidden(location);
+    if (location.kind === 'file') await this.checkRealFolder(location, boundary);
+    this.adapterFor(location);
+    return boundary;
+  }
+
+  /** The spelling was allowed; so must be where it leads to, which may neither leave the folder nor reach into the internal store. */
+  private async checkRealFolder(location: LocationUrl, boundary: LocationUrl): Promise<void> {
+    const [real, allowed, internal] = await Promise.all([
+      realFolder(location),
+      realFolder(boundary),
+      this.internal.kind === 'file' ? realFolder(this.internal) : undefined,
+    ]);
+    const inside = real !== undefined && allowed !== undefined && isWithin(allowed, real);
+    const ours = real !== undefined && internal !== undefined && (isWithin(internal, real) || isWithin(real, internal));
+    if (!inside || ours) throw forbidden(location);
+  }
+
+  private adapterFor(location: LocationUrl): StoreAdapter {
+    const adapter = this.adapters[location.kind];
+    if (!adapter) throw validationError(`${location.kind} locations are not available in this deployment`);
+    return adapter;
+  }
+}
+
+function credentialsOf(given: { readonly credentials?: Credentials }): { credentials?: Credentials } {
+  return given.credentials ? { credentials: given.credentials } : {};
+}
+
+function overlap(one: LocationUrl, other: LocationUrl): boolean {
+  return partsBelow(one, other) !== undefined || partsBelow(other, one) !== undefined;
+}
+
+/** Undefined where the way cannot be followed (a dangling link, a folder that is closed to us): such a place is not allowed. */
+async function realFolder(location: LocationUrl): Promise<string | undefined> {
+  try {
+    return await realPath(filePathOf(location));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A project's folder in the internal store: its id, or where that is no safe object name, `_` and its UTF-8 bytes in hex. */
+function projectFolder(projectId: string): string {
+  if (/^[0-9a-z][0-9a-z_-]{0,99}$/.test(projectId)) return projectId;
+  const bytes = Buffer.from(projectId);
+  if (bytes.length === 0 || bytes.length > 100) throw validationError('the project id must have 1 to 100 bytes');
+  return `_${bytes.toString('hex')}`;
+}
