@@ -1,0 +1,31 @@
+import { IncomingHttpHeaders } from 'node:http';
+
+/** The part of a Fastify server that is used here. */
+interface FastifyServer {
+  addHook(name: 'onRequest', hook: (request: RawCarrier, reply: unknown, done: () => void) => void): unknown;
+  addContentTypeParser(
+    type: string,
+    parser: (request: unknown, payload: unknown, done: (error: null, body: undefined) => void) => void,
+  ): unknown;
+}
+
+interface RawCarrier {
+  readonly raw: { readonly url?: string; readonly headers: IncomingHttpHeaders };
+}
+
+/** A media type of this server's own: newline-separated items whose parsing is the handler's. */
+const STREAMED = 'application/x-ndjson';
+
+const BULK_LOAD = /\/bulk_load\/?(?:\?|$)/;
+
+/**
+ * Leaves the bodies of bulk loads to the controller, unread and without a limit on their length, whatever media type the
+ * client names (MagnetoDB's own says application/json). Call it before `listen`, on Nest's Fastify instance.
+ */
+export function keepBulkLoadsStreaming(server: FastifyServer): void {
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (BULK_LOAD.test(request.raw.url ?? '')) request.raw.headers['content-type'] = STREAMED;
+    done();
+  });
+  server.addContentTypeParser(STREAMED, (_request, _payload, done) => done(null, undefined));
+}
