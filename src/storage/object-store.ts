@@ -47,3 +47,8 @@ export interface ObjectStore {
   /** The absolute URL of an object (or of the root: ''), without secrets, good from anywhere. */
   url(name: string): string;
 }
+
+/** Bytes in memory as a source. */
+export function bufferSource(body: Buffer): ObjectSource {
+  return { size: body.length, open: () => Readable.from([body], { objectMode: false }) };
+}

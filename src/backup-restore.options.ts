@@ -1,0 +1,56 @@
+import type { AuthOptions } from './auth';
+import type { Clock } from './kernel';
+import type { NotificationSender } from './notifications';
+import type { RegistryOptions, StorageSettings } from './storage';
+import type { StrategyConfig } from './strategy';
+import type { TableBackend } from './tables';
+import type { Logger } from './telemetry';
+
+/** How much the plugin does at once, and how it bears crashes. */
+export interface JobSettings {
+  /** Jobs that run at once over all projects and processes. Default 8. */
+  readonly maxJobs?: number;
+  /** Jobs of one project that run at once. Default 2. */
+  readonly maxJobsPerProject?: number;
+  /** Steps that this process works on at once; 0: it serves the API only. Default 2. */
+  readonly stepsPerProcess?: number;
+  /** After so long without a sign of life a process's steps go to others. Default 15. */
+  readonly leaseSeconds?: number;
+  /** Tries of one step before its job fails. Default 8. */
+  readonly maxAttempts?: number;
+  /** Aim at key ranges of about so many stored bytes. Default 64 MiB. */
+  readonly rangeBytes?: number;
+  /** Most ranges a table is cut into. Default 4096. */
+  readonly maxRanges?: number;
+}
+
+/** Everything that `BackupRestoreModule.forRootAsync` needs of its host. */
+export interface BackupRestoreOptions {
+  /** The relational database for job metadata. `url`: `postgresql://…`, a secret. Processes that share it share the work. */
+  readonly database: { readonly url: string; readonly maxConnections?: number };
+  /** The host's tables: the one port that the plugin asks for. The host closes it after the application. */
+  readonly tables: TableBackend;
+  /** Who validates tokens, and the policy. */
+  readonly auth: AuthOptions;
+  /** The deployment's own object store, and which outside locations users may name. */
+  readonly storage: StorageSettings & RegistryOptions;
+  /** Named strategies and defaults. */
+  readonly strategies?: StrategyConfig;
+  readonly jobs?: JobSettings;
+  /** Do only gateways that know of locks and swaps write to the tables? Default: what the backend says. */
+  readonly exclusiveGateways?: boolean;
+  /** How long the data of a replaced table are kept, in seconds. Default a day. */
+  readonly replaceGraceSeconds?: number;
+  /** Pause between two sweeps of the table backend, in seconds; 0: the host sweeps. Default 60. */
+  readonly sweepSeconds?: number;
+  /** Take scheme and host of links from `X-Forwarded-*`. Default false. */
+  readonly trustProxy?: boolean;
+  /** Senders of notifications beside the log. */
+  readonly notificationSenders?: readonly NotificationSender[];
+  /** Default: says nothing. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/** Injection token of the options. */
+export const BACKUP_RESTORE_OPTIONS = Symbol('BackupRestoreOptions');

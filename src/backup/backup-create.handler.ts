@@ -1,0 +1,179 @@
+import { DataSource, EntityManager } from 'typeorm';
+import { ArchiveManifest, FORMAT_VERSION } from '../archive';
+import { Clock, DomainError } from '../kernel';
+import { JobError, JobHandler, JobQueue, JobView, StepContext, StepOutcome, failPoint } from '../jobs';
+import { Notifier } from '../notifications';
+import { ObjectStore, ObjectStoreRegistry } from '../storage';
+import { KeyRange, TableBackend } from '../tables';
+import { BackupEntity } from './backup.entity';
+import { backupEvent } from './backup-events';
+import { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
+import {
+  BackupContext,
+  BackupTarget,
+  ManifestFacts,
+  SplitPolicy,
+  abandonBackup,
+  copyRange,
+  openSameContent,
+  planBackup,
+  sealBackup,
+} from './engine/portable-backup';
+import { TypeormBackupLedger } from './typeorm-backup-ledger';
+import { PRODUCT_VERSION } from '../telemetry';
+
+type CopyPayload = { readonly range: KeyRange; readonly index: number; readonly rangeCount: number };
+type SealPayload = { readonly rangeCount: number };
+
+export interface BackupCreateDependencies {
+  readonly dataSource: DataSource;
+  readonly backend: TableBackend;
+  readonly stores: ObjectStoreRegistry;
+  readonly notifier: Notifier;
+  readonly queue: JobQueue;
+  readonly clock: Clock;
+  readonly split: SplitPolicy;
+}
+
+/** Makes a full, portable backup: plan → copy (a step a range) → seal. */
+export class BackupCreateHandler implements JobHandler {
+  readonly kind = BACKUP_CREATE_JOB;
+  readonly stages = ['plan', 'copy', 'seal'] as const;
+  readonly cleanupStage = 'cleanup';
+
+  constructor(private readonly deps: BackupCreateDependencies) {}
+
+  async runStep(step: StepContext): Promise<StepOutcome> {
+    const params = step.job.params as BackupCreateParams;
+    const store = await this.deps.stores.open({ url: params.locationUrl, type: params.internal ? 'internal' : 'external' });
+    const context = this.contextOf(step.job, store);
+    switch (step.stage) {
+      case 'plan':
+        return this.plan(context, step, params);
+      case 'copy':
+        return this.copy(context, step, params);
+      case 'seal':
+        return this.seal(context, step, params);
+      case 'cleanup':
+        await abandonBackup(context, step.signal);
+        return { inTransaction: (tx) => new TypeormBackupLedger(tx, step.job.subjectId).clear() };
+      default:
+        throw new DomainError('InternalError', `no such stage: ${step.stage}`);
+    }
+  }
+
+  private contextOf(job: JobView, store: ObjectStore): BackupContext {
+    const ledger = new TypeormBackupLedger(this.deps.dataSource.manager, job.subjectId);
+    return { backend: this.deps.backend, store, ledger, failPoint };
+  }
+
+  private async plan(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
+    const started = { backupId: step.job.subjectId, startedAt: step.job.createdAt };
+    const { ranges } = await planBackup(context, targetOf(step.job, params), started, this.deps.split);
+    const nextSteps = ranges.map((range, index) => ({ payload: { range: { ...range }, index, rangeCount: ranges.length } }));
+    return { nextSteps };
+  }
+
+  private async copy(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
+    const { range, index, rangeCount } = step.payload as CopyPayload;
+    const handle = await openSameContent(context.backend, targetOf(step.job, params));
+    await copyRange(context, { handle, range, index }, params.compression, {
+      cursor: typeof step.cursor === 'string' ? step.cursor : undefined,
+      signal: step.signal,
+      throttle: (amount) => step.throttle(amount),
+      commitChunk: (chunk, cursor) =>
+        step.commit(cursor, { items: chunk.entry.items, bytes: chunk.entry.raw_bytes }, (tx) =>
+          TypeormBackupLedger.commitChunk(tx, step.job.subjectId, chunk),
+        ),
+    });
+    // The seal is one step; the first range hands it what it needs.
+    return index === 0 ? { nextSteps: [{ payload: { rangeCount } }] } : {};
+  }
+
+  private async seal(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
+    const { rangeCount } = step.payload as SealPayload;
+    const target = targetOf(step.job, params);
+    const facts = await this.factsOf(step.job, params, target);
+    const manifest = await sealBackup(context, target, rangeCount, facts, step.signal);
+    return { inTransaction: (tx) => keepResult(tx, step.job, manifest) };
+  }
+
+  private async factsOf(job: JobView, params: BackupCreateParams, target: BackupTarget): Promise<ManifestFacts> {
+    const row = await findBackup(this.deps.dataSource.manager, job);
+    const table = await this.deps.backend.describeTable(target.ref);
+    return {
+      backup_id: row.id,
+      backup_name: row.name,
+      project_id: row.projectId,
+      table_id: row.tableId,
+      table_name: row.tableName,
+      schema: table.schema,
+      backend: this.deps.backend.capabilities.kind,
+      type: 'full',
+      data_format: 'db-agnostic',
+      base_backup_id: null,
+      compression: params.compression,
+      started_at: row.startedAt,
+      finished_at: this.deps.clock.now(),
+      strategy: row.strategy,
+      writer: PRODUCT_VERSION,
+    };
+  }
+
+  async started(job: JobView, tx: EntityManager): Promise<void> {
+    const row = await findBackup(tx, job);
+    await this.deps.notifier.enqueue(tx, backupEvent(job.id, 'create', 'start', row));
+  }
+
+  async succeeded(job: JobView, tx: EntityManager): Promise<void> {
+    const row = await findBackup(tx, job);
+    row.finishedAt = this.deps.clock.now();
+    // Deletion was asked for while the last step ended: the delete job takes it from here.
+    if (row.status === 'DELETING') await this.enqueueDelete(row, tx);
+    else row.status = 'CREATED';
+    row.restorable = true;
+    await tx.save(row);
+    await new TypeormBackupLedger(tx, row.id).clear();
+    await this.deps.notifier.enqueue(tx, backupEvent(job.id, 'create', 'end', row));
+  }
+
+  async failed(job: JobView, error: JobError, tx: EntityManager): Promise<void> {
+    const row = await findBackup(tx, job);
+    row.finishedAt = this.deps.clock.now();
+    row.error = error;
+    row.restorable = false;
+    if (row.status === 'DELETING') await this.enqueueDelete(row, tx);
+    else row.status = 'CREATE_FAILED';
+    await tx.save(row);
+    await this.deps.notifier.enqueue(tx, backupEvent(job.id, 'create', 'error', row));
+  }
+
+  private async enqueueDelete(row: BackupEntity, tx: EntityManager): Promise<void> {
+    if (row.deleteJobId === null) throw new DomainError('InternalError', 'a backup in DELETING has a delete job id');
+    const params: BackupDeleteParams = { locationUrl: row.locationUrl, internal: row.internal, removeObjects: true };
+    await this.deps.queue.enqueue(tx, { id: row.deleteJobId, kind: BACKUP_DELETE_JOB, projectId: row.projectId, subjectId: row.id, params });
+  }
+}
+
+function targetOf(job: JobView, params: BackupCreateParams): BackupTarget {
+  return { ref: { projectId: job.projectId, name: params.tableName }, tableId: params.tableId, generation: params.generation };
+}
+
+async function findBackup(manager: EntityManager, job: JobView): Promise<BackupEntity> {
+  const row = await manager.findOneBy(BackupEntity, { projectId: job.projectId, id: job.subjectId });
+  if (row === null) throw new DomainError('InternalError', `backup ${job.subjectId} has no row`);
+  return row;
+}
+
+async function keepResult(tx: EntityManager, job: JobView, manifest: ArchiveManifest): Promise<void> {
+  await tx.update(
+    BackupEntity,
+    { projectId: job.projectId, id: job.subjectId },
+    {
+      itemCount: manifest.item_count,
+      sizeBytes: manifest.size_bytes,
+      tableSizeBytes: manifest.table_size_bytes,
+      formatVersion: FORMAT_VERSION,
+    },
+  );
+}

@@ -1,0 +1,178 @@
+import {
+  ArchiveManifest,
+  CHUNK_RAW_BYTES,
+  ChunkEntry,
+  Compression,
+  ManifestDraft,
+  RangeSummary,
+  deleteArchive,
+  encodeChunk,
+  readManifest,
+  writeManifest,
+  writeStarted,
+} from '../../archive';
+import { DomainError, TableDigest, TableRef, digestHex, isDomainError } from '../../kernel';
+import { bufferSource, ObjectStore } from '../../storage';
+import { KeyRange, TableBackend, TableHandle } from '../../tables';
+import { BackupLedger, CopyProgress } from './backup-ledger';
+import { gatherChunks } from './chunk-gatherer';
+import { recordingStore } from './recording-store';
+
+/** What every stage of one portable backup works with. */
+export interface BackupContext {
+  readonly backend: TableBackend;
+  readonly store: ObjectStore;
+  readonly ledger: BackupLedger;
+  /** Named points where tests kill the process. */
+  readonly failPoint: (name: string) => void;
+}
+
+/** Which table, and which content of it. */
+export interface BackupTarget {
+  readonly ref: TableRef;
+  readonly tableId: string;
+  readonly generation: string;
+}
+
+export interface SplitPolicy {
+  /** Aim at about so many stored bytes a range. */
+  readonly targetBytes: number;
+  readonly maxRanges: number;
+}
+
+/** Fails with `TableChanged` unless the table still is the content that was asked for. */
+export async function openSameContent(backend: TableBackend, target: BackupTarget): Promise<TableHandle> {
+  try {
+    const handle = await backend.openTable(target.ref);
+    if (handle.tableId === target.tableId && handle.generation === target.generation) return handle;
+  } catch (error) {
+    if (!isDomainError(error, 'TableNotExistsException')) throw error;
+  }
+  throw new DomainError('TableChanged', `table '${target.ref.name}' was dropped or replaced during its backup`);
+}
+
+/** Marks the location as begun and cuts the table into ranges. */
+export async function planBackup(
+  context: BackupContext,
+  target: BackupTarget,
+  started: { backupId: string; startedAt: number },
+  split: SplitPolicy,
+): Promise<{ handle: TableHandle; ranges: KeyRange[] }> {
+  const handle = await openSameContent(context.backend, target);
+  await writeStarted(recordingStore(context.store, context.ledger), started);
+  context.failPoint('backup.plan.after-started');
+  const ranges = await context.backend.splitRanges(handle, split);
+  return { handle, ranges };
+}
+
+/** Copies one range, chunk by chunk: intent, data, commit. Goes on behind the last committed chunk. */
+export async function copyRange(
+  context: BackupContext,
+  range: { handle: TableHandle; range: KeyRange; index: number },
+  compression: Compression,
+  progress: CopyProgress,
+): Promise<void> {
+  const blocks = context.backend.readRange(range.handle, range.range, { after: progress.cursor, signal: progress.signal });
+  const chunks = gatherChunks(blocks, CHUNK_RAW_BYTES, (block) =>
+    progress.throttle({ bytes: block.lines.length, items: block.itemCount }),
+  );
+  const store = recordingStore(context.store, context.ledger);
+  for await (const chunk of chunks) {
+    progress.signal.throwIfAborted();
+    if (chunk.itemCount === 0) continue;
+    const encoded = await encodeChunk(chunk.lines, compression);
+    context.failPoint('backup.copy.before-put');
+    await store.put(encoded.name, bufferSource(encoded.body), progress.signal);
+    context.failPoint('backup.copy.after-put');
+    const entry: ChunkEntry = {
+      name: encoded.name,
+      sha256: encoded.sha256,
+      stored_bytes: encoded.body.length,
+      raw_bytes: encoded.rawBytes,
+      items: chunk.itemCount,
+      expiring: chunk.expiringCount,
+      digest: digestHex(chunk.digest.total().sum),
+      range: range.index,
+    };
+    await progress.commitChunk({ entry, rangeIndex: range.index, digest: chunk.digest }, chunk.cursor);
+    context.failPoint('backup.copy.after-commit');
+  }
+}
+
+/** Everything about the backup that the manifest says and that the ledger does not know. */
+export type ManifestFacts = Omit<ManifestDraft, keyof LedgerTotals>;
+
+/** What the ledger adds up to. */
+export type LedgerTotals = Pick<ManifestDraft, 'buckets' | 'item_count' | 'expiring_count' | 'table_size_bytes' | 'size_bytes' | 'ranges'>;
+
+/** Writes the manifest, last of all. Run again after a crash it keeps the manifest that is there. */
+export async function sealBackup(
+  context: BackupContext,
+  target: BackupTarget,
+  rangeCount: number,
+  facts: ManifestFacts,
+  signal: AbortSignal,
+): Promise<ArchiveManifest> {
+  await openSameContent(context.backend, target);
+  await removeStrays(context, signal);
+  const there = await readManifestIfThere(context.store);
+  if (there !== undefined) return there;
+  const totals = await addUp(context.ledger, rangeCount);
+  context.failPoint('backup.seal.before-manifest');
+  const store = recordingStore(context.store, context.ledger);
+  await writeManifest(store, { ...facts, ...totals }, entriesOf(context.ledger));
+  context.failPoint('backup.seal.after-manifest');
+  // What a restore would read is what counts: read it back.
+  return readManifest(context.store);
+}
+
+/** Removes every object that this backup may have stored. Safe to run again. */
+export async function abandonBackup(context: BackupContext, signal: AbortSignal): Promise<void> {
+  const names = await context.ledger.names();
+  await deleteArchive(context.store, { signal, names, onDeleted: () => context.failPoint('backup.cleanup.after-delete') });
+}
+
+/** Objects that were intended but never committed (a crash between put and commit) belong to nobody. */
+async function removeStrays(context: BackupContext, signal: AbortSignal): Promise<void> {
+  const committed = new Set<string>();
+  for await (const chunk of context.ledger.chunks()) committed.add(chunk.entry.name);
+  for (const name of await context.ledger.names()) {
+    if (!name.startsWith('chunks/') || committed.has(name)) continue;
+    await context.store.delete(name, signal);
+    await context.ledger.forget(name);
+  }
+}
+
+async function readManifestIfThere(store: ObjectStore): Promise<ArchiveManifest | undefined> {
+  return (await store.head('manifest.json')) === undefined ? undefined : readManifest(store);
+}
+
+async function* entriesOf(ledger: BackupLedger): AsyncGenerator<ChunkEntry> {
+  for await (const chunk of ledger.chunks()) yield chunk.entry;
+}
+
+async function addUp(ledger: BackupLedger, rangeCount: number): Promise<LedgerTotals> {
+  const table = new TableDigest();
+  const ranges: { digest: TableDigest; chunks: number }[] = Array.from({ length: rangeCount }, () => ({ digest: new TableDigest(), chunks: 0 }));
+  let expiring = 0;
+  let rawBytes = 0;
+  let storedBytes = 0;
+  for await (const { entry, rangeIndex, digest } of ledger.chunks()) {
+    table.merge(digest);
+    const range = ranges[rangeIndex];
+    if (range === undefined) throw new DomainError('InternalError', `chunk of unknown range ${rangeIndex}`);
+    range.digest.merge(digest);
+    range.chunks += 1;
+    expiring += entry.expiring;
+    rawBytes += entry.raw_bytes;
+    storedBytes += entry.stored_bytes;
+  }
+  return {
+    buckets: table.toJSON(),
+    item_count: table.itemCount,
+    expiring_count: expiring,
+    table_size_bytes: rawBytes,
+    size_bytes: storedBytes,
+    ranges: ranges.map(({ digest, chunks }): RangeSummary => ({ items: digest.itemCount, digest: digestHex(digest.total().sum), chunks })),
+  };
+}

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import {
+  BackupRestoreOptions,
+  EmbeddedServer,
+  PRODUCT_VERSION,
+  TokenAuthority,
+  createLogger,
+  createPostgresTableBackend,
+  fastifyServerOptions,
+  nestLogger,
+  parseStrategyConfig,
+} from '../index';
+import { keepBulkLoadsStreaming } from './data/keep-bulk-loads-streaming';
+import { GatewayModule } from './gateway.module';
+import { GatewaySettings } from './settings';
+
+export interface RunningGateway {
+  /** `http://host:port`, with the port that was really taken. */
+  readonly url: string;
+  /** The development token that was made up since none was given. */
+  readonly madeUpToken: string | undefined;
+  stop(): Promise<void>;
+}
+
+/** Starts everything that the settings ask for, and on failure stops what it had started. */
+export async function startGateway(settings: GatewaySettings): Promise<RunningGateway> {
+  const dataDir = resolve(settings.dataDir);
+  const madeUpToken =
+    settings.devTokens === undefined && settings.keystoneUrl === undefined
+      ? randomBytes(24).toString('hex')
+      : undefined;
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const one of stops.splice(0).reverse()) await one();
+  };
+  try {
+    let databaseUrl = settings.databaseUrl;
+    if (databaseUrl === undefined) {
+      const server = await EmbeddedServer.start({ dataDir: join(dataDir, 'postgres') });
+      stops.push(() => server.stop());
+      databaseUrl = server.url;
+    }
+    const tables = await createPostgresTableBackend({ connectionString: databaseUrl });
+    stops.push(() => tables.close());
+    const logger = createLogger(settings.logLevel);
+    const plugin: BackupRestoreOptions = {
+      database: { url: databaseUrl },
+      tables,
+      auth: {
+        authority: authorityOf(settings, madeUpToken),
+        ...(settings.adminProject === undefined ? {} : { adminProjectId: settings.adminProject }),
+        ...(settings.policyFile === undefined ? {} : { policyFile: settings.policyFile }),
+      },
+      storage: {
+        internalUrl: settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href,
+        allowedLocations: settings.allowedLocations,
+      },
+      ...(settings.strategiesFile === undefined
+        ? {}
+        : { strategies: parseStrategyConfig(JSON.parse(await readFile(settings.strategiesFile, 'utf8'))) }),
+      jobs: {
+        maxJobs: settings.maxJobs,
+        maxJobsPerProject: settings.maxJobsPerProject,
+        stepsPerProcess: settings.stepsPerProcess,
+        leaseSeconds: settings.leaseSeconds,
+        maxAttempts: settings.maxAttempts,
+        rangeBytes: settings.rangeBytes,
+        maxRanges: settings.maxRanges,
+      },
+      ...(settings.exclusiveGateways === undefined ? {} : { exclusiveGateways: settings.exclusiveGateways === 'true' }),
+      replaceGraceSeconds: settings.replaceGraceSeconds,
+      sweepSeconds: settings.sweepSeconds,
+      trustProxy: settings.trustProxy,
+      logger,
+    };
+    const adapter = new FastifyAdapter({
+      ...fastifyServerOptions(settings.maxBodyBytes),
+      trustProxy: settings.trustProxy,
+    });
+    const app = await NestFactory.create<NestFastifyApplication>(
+      GatewayModule.forRoot(plugin, {
+        maxItemBytes: settings.maxItemBytes,
+        baseUrl: { trustProxy: settings.trustProxy },
+      }),
+      adapter,
+      { logger: nestLogger(logger), abortOnError: false },
+    );
+    stops.push(() => app.close());
+    keepBulkLoadsStreaming(app.getHttpAdapter().getInstance());
+    serveOpenApi(app);
+    await app.listen(settings.port, settings.host);
+    return { url: await app.getUrl(), madeUpToken, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function authorityOf(settings: GatewaySettings, madeUpToken: string | undefined): TokenAuthority {
+  if (settings.keystoneUrl === undefined)
+    return { kind: 'static', tokens: settings.devTokens ?? `${madeUpToken ?? ''}=demo:member` };
+  if (settings.keystoneUsername === undefined || settings.keystonePassword === undefined) {
+    throw new Error('KEYSTONE_URL needs KEYSTONE_USERNAME and KEYSTONE_PASSWORD beside it');
+  }
+  return {
+    kind: 'keystone',
+    keystone: {
+      authUrl: settings.keystoneUrl,
+      username: settings.keystoneUsername,
+      password: settings.keystonePassword,
+      projectName: settings.keystoneProject,
+      userDomainName: settings.keystoneDomain,
+      projectDomainName: settings.keystoneDomain,
+    },
+  };
+}
+
+/** `/docs` and `/openapi.json`, for everybody: they hold no secret. */
+function serveOpenApi(app: NestFastifyApplication): void {
+  const config = new DocumentBuilder()
+    .setTitle('MagnetoDB with backup and restore')
+    .setDescription("MagnetoDB's data API, and the management API that backs tables up and restores them.")
+    .setVersion(PRODUCT_VERSION)
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token' }, 'X-Auth-Token')
+    .addBearerAuth()
+    .build();
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
+    jsonDocumentUrl: 'openapi.json',
+  });
+}

@@ -1,0 +1,116 @@
+import { ArchiveManifest, ChunkEntry, readChunk, readChunkEntries, readManifest } from '../../archive';
+import { DecodedItem, DomainError, TableDigest, TableRef, TableSchema } from '../../kernel';
+import { ObjectStore } from '../../storage';
+import { BuildHandle, KeyRange, TableBackend, TableHandle } from '../../tables';
+
+/** What every stage of one portable restore works with. */
+export interface RestoreContext {
+  readonly backend: TableBackend;
+  readonly store: ObjectStore;
+  readonly failPoint: (name: string) => void;
+}
+
+/** A step's way to be slowed down and stopped. */
+export interface LoadControl {
+  readonly signal: AbortSignal;
+  throttle(amount: { bytes: number; items: number }): Promise<void>;
+}
+
+/** Where items go: into a build that nobody sees, or, merging, into the live table. */
+export type LoadTarget =
+  | { readonly mode: 'build'; readonly build: BuildHandle }
+  | { readonly mode: 'merge'; readonly ref: TableRef; readonly handle: TableHandle; readonly writeTimeMicros: number };
+
+/** What loading one chunk proved: the items written, and those left out since they had expired. */
+export interface LoadProof {
+  readonly loaded: TableDigest;
+  readonly skipped: TableDigest;
+}
+
+/** Reads the manifest; a backup other than the expected one is an error (somebody moved archives about). */
+export async function readArchive(store: ObjectStore, expectedBackupId: string | null): Promise<ArchiveManifest> {
+  const manifest = await readManifest(store);
+  if (expectedBackupId !== null && manifest.backup_id !== expectedBackupId) {
+    throw new DomainError('ArchiveDamaged', `manifest.json is of another backup: ${manifest.backup_id}`);
+  }
+  return manifest;
+}
+
+/** All chunks of the archive, from its lists. */
+export async function chunksOf(store: ObjectStore, manifest: ArchiveManifest): Promise<ChunkEntry[]> {
+  const entries: ChunkEntry[] = [];
+  for await (const entry of readChunkEntries(store, manifest)) entries.push(entry);
+  return entries;
+}
+
+/** Loads one chunk. Safe to run again: the port's writes are idempotent. Every byte is checked before its items are written. */
+export async function loadChunk(
+  context: RestoreContext,
+  schema: TableSchema,
+  entry: ChunkEntry,
+  target: LoadTarget,
+  expiryCutoff: number,
+  control: LoadControl,
+): Promise<LoadProof> {
+  const loaded = new TableDigest();
+  const skipped = new TableDigest();
+  for await (const batch of readChunk(context.store, entry, schema, control.signal)) {
+    control.signal.throwIfAborted();
+    const alive: DecodedItem[] = [];
+    let bytes = 0;
+    for (const item of batch) {
+      const expired = item.expiresAt !== undefined && item.expiresAt <= expiryCutoff;
+      (expired ? skipped : loaded).add(item.bucket, item.digest);
+      if (!expired) alive.push(item);
+      bytes += item.canonical.length;
+    }
+    await control.throttle({ bytes, items: batch.length });
+    if (alive.length > 0) await write(context.backend, target, alive);
+    context.failPoint('restore.load.after-batch');
+  }
+  return { loaded, skipped };
+}
+
+async function write(backend: TableBackend, target: LoadTarget, items: readonly DecodedItem[]): Promise<void> {
+  if (target.mode === 'build') return backend.loadItems(target.build, items);
+  return backend.mergeItems(target.ref, target.handle, items, target.writeTimeMicros);
+}
+
+/** Reads one range of the build back and digests what is there. */
+export async function digestRange(
+  context: RestoreContext,
+  build: BuildHandle,
+  range: KeyRange,
+  expiryCutoff: number,
+  control: LoadControl,
+): Promise<TableDigest> {
+  const digest = new TableDigest();
+  const blocks = context.backend.readRange(build, range, { digestOnly: true, expiryCutoff, signal: control.signal });
+  for await (const block of blocks) {
+    digest.merge(block.digest);
+    await control.throttle({ bytes: 0, items: block.itemCount });
+  }
+  return digest;
+}
+
+/** Everything read from the archive must add up to what its manifest says. */
+export function checkReadWhole(manifest: ArchiveManifest, proofs: LoadProof): void {
+  const read = new TableDigest();
+  read.merge(proofs.loaded);
+  read.merge(proofs.skipped);
+  checkEqual(TableDigest.fromJSON(manifest.buckets), read, 'the chunks that were read');
+}
+
+/** Everything found in the build must add up to what was loaded. */
+export function checkBuiltWhole(loaded: TableDigest, found: TableDigest): void {
+  checkEqual(loaded, found, 'the restored table');
+}
+
+function checkEqual(expected: TableDigest, found: TableDigest, what: string): void {
+  if (expected.equals(found)) return;
+  const buckets = expected.differingBuckets(found);
+  throw new DomainError(
+    'VerificationFailed',
+    `${what} differ from the backup: ${found.itemCount} items instead of ${expected.itemCount}, ${buckets.length} of 256 hash buckets differ (the first: ${buckets[0]})`,
+  );
+}

@@ -1,0 +1,214 @@
+import { DataSource, EntityManager } from 'typeorm';
+import { ArchiveManifest, ChunkEntry, chunkEntryFromJson } from '../archive';
+import { Clock, DomainError, TableSchema, schemaFromJson, schemaToJson } from '../kernel';
+import { JobError, JobHandler, JobView, Json, StepContext, StepOutcome, failPoint } from '../jobs';
+import { Notifier } from '../notifications';
+import { ObjectStoreRegistry } from '../storage';
+import { BuildHandle, KeyRange, PublishMode, TableBackend } from '../tables';
+import { RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, digestRange, loadChunk, readArchive, LoadTarget } from './engine/portable-restore';
+import { restoreEvent } from './restore-events';
+import { RESTORE_JOB, RestoreParams } from './restore-job.params';
+import { RestoreEntity, RestoreProofEntity } from './restore.entity';
+import { addUpProofs, saveProof } from './restore-proofs';
+
+/** What every later step needs of the manifest, so that none has to read it again. */
+type Plan = {
+  readonly schema: Json;
+  /** Items with an expiry at or before this second are not restored. */
+  readonly expiryCutoff: number;
+  /** Merging: the write time of every item. */
+  readonly writeTimeMicros: number | null;
+};
+type LoadPayload = { readonly plan: Plan; readonly entry: Json; readonly index: number };
+type PlanPayload = { readonly plan: Plan };
+type VerifyPayload = { readonly plan: Plan; readonly range: KeyRange | null; readonly index: number };
+
+export interface RestoreDependencies {
+  readonly dataSource: DataSource;
+  readonly backend: TableBackend;
+  readonly stores: ObjectStoreRegistry;
+  readonly notifier: Notifier;
+  readonly clock: Clock;
+  /** How long a replaced content is kept, in seconds. */
+  readonly graceSeconds: number;
+  readonly split: { readonly targetBytes: number; readonly maxRanges: number };
+}
+
+/** Restores a portable backup: plan → load (a step a chunk) → seal → verify (a step a range) → publish. */
+export class RestoreHandler implements JobHandler {
+  readonly kind = RESTORE_JOB;
+  readonly stages = ['plan', 'load', 'seal', 'verify', 'publish'] as const;
+  readonly cleanupStage = 'cleanup';
+
+  constructor(private readonly deps: RestoreDependencies) {}
+
+  async runStep(step: StepContext): Promise<StepOutcome> {
+    const params = step.job.params as RestoreParams;
+    const store = await this.deps.stores.open({ url: params.sourceUrl, type: params.internal ? 'internal' : 'external' });
+    const context: RestoreContext = { backend: this.deps.backend, store, failPoint };
+    switch (step.stage) {
+      case 'plan':
+        return this.plan(context, step, params);
+      case 'load':
+        return this.load(context, step, params);
+      case 'seal':
+        return this.seal(context, step, params);
+      case 'verify':
+        return this.verify(context, step, params);
+      case 'publish':
+        return this.publish(context, step, params);
+      case 'cleanup':
+        return this.cleanup(step.job, params);
+      default:
+        throw new DomainError('InternalError', `no such stage: ${step.stage}`);
+    }
+  }
+
+  private async plan(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
+    const manifest = await readArchive(context.store, params.backupId);
+    const chunks = await chunksOf(context.store, manifest);
+    let writeTimeMicros: number | null = null;
+    if (params.onExisting === 'merge' && params.target !== null) {
+      const ref = { projectId: step.job.projectId, name: params.tableName };
+      writeTimeMicros = (await context.backend.beginMerge(ref, step.job.subjectId)).writeTimeMicros;
+    } else {
+      await context.backend.openBuild(step.job.projectId, step.job.subjectId, manifest.schema);
+    }
+    failPoint('restore.plan.after-open');
+    const plan: Plan = { schema: schemaToJson(manifest.schema) as Json, expiryCutoff: Math.floor(this.deps.clock.now() / 1000), writeTimeMicros };
+    const nextSteps = chunks.map((entry, index) => ({ payload: { plan, entry: { ...entry } as Json, index } }));
+    return {
+      // An empty table has no chunk: its one load step only hands the plan on.
+      nextSteps: nextSteps.length > 0 ? nextSteps : [{ payload: { plan, entry: null, index: 0 } }],
+      inTransaction: (tx) => keepManifestFacts(tx, step.job, manifest),
+    };
+  }
+
+  private async load(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
+    const { plan, entry, index } = step.payload as LoadPayload;
+    // A stage's steps are all that the stage before returned: the first chunk alone asks for the one seal step.
+    const next = index === 0 ? { nextSteps: [{ payload: { plan } }] } : {};
+    if (entry === null) return next;
+    const chunk: ChunkEntry = chunkEntryFromJson(entry);
+    const target = await this.targetOf(step.job, params, plan);
+    const proof = await loadChunk(context, schemaOf(plan), chunk, target, plan.expiryCutoff, step);
+    failPoint('restore.load.after-chunk');
+    return {
+      ...next,
+      progress: { items: chunk.items, bytes: chunk.raw_bytes },
+      inTransaction: (tx) => saveProof(tx, step, 'load', proof.loaded, proof.skipped),
+    };
+  }
+
+  /** All that was read must be all that was written down; then the build gets its indexes. */
+  private async seal(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
+    const { plan } = step.payload as PlanPayload;
+    const manifest = await readArchive(context.store, params.backupId);
+    checkReadWhole(manifest, await addUpProofs(this.deps.dataSource.manager, step.job.subjectId, 'load'));
+    if (plan.writeTimeMicros !== null) return { nextSteps: [{ payload: { plan, range: null, index: 0 } }] };
+    const build = await this.buildOf(step.job, plan);
+    await context.backend.sealBuild(build);
+    failPoint('restore.seal.after-build');
+    const ranges = await context.backend.splitRanges(build, this.deps.split);
+    return { nextSteps: ranges.map((range, index) => ({ payload: { plan, range: { ...range }, index } })) };
+  }
+
+  private async verify(context: RestoreContext, step: StepContext, _params: RestoreParams): Promise<StepOutcome> {
+    const { plan, range, index } = step.payload as VerifyPayload;
+    const next = index === 0 ? { nextSteps: [{ payload: { plan } }] } : {};
+    if (range === null) return next;
+    const build = await this.buildOf(step.job, plan);
+    const found = await digestRange(context, build, range, plan.expiryCutoff, step);
+    return { ...next, inTransaction: (tx) => saveProof(tx, step, 'verify', found) };
+  }
+
+  private async publish(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
+    const { plan } = step.payload as PlanPayload;
+    const ref = { projectId: step.job.projectId, name: params.tableName };
+    if (plan.writeTimeMicros !== null) {
+      await context.backend.endMerge(ref, step.job.subjectId);
+      return { inTransaction: (tx) => keepTableId(tx, step.job, params.target?.tableId ?? null) };
+    }
+    const manager = this.deps.dataSource.manager;
+    const { loaded } = await addUpProofs(manager, step.job.subjectId, 'load');
+    const { loaded: found } = await addUpProofs(manager, step.job.subjectId, 'verify');
+    checkBuiltWhole(loaded, found);
+    failPoint('restore.publish.before');
+    const build = await this.buildOf(step.job, plan);
+    const table = await context.backend.publishBuild(build, params.tableName, this.publishMode(params));
+    failPoint('restore.publish.after');
+    return { inTransaction: (tx) => keepTableId(tx, step.job, table.id) };
+  }
+
+  /** Leaves nothing behind. A build that was published already is the table: then the restore ended well after all. */
+  private async cleanup(job: JobView, params: RestoreParams): Promise<StepOutcome> {
+    if (params.onExisting === 'merge' && params.target !== null) {
+      await this.deps.backend.endMerge({ projectId: job.projectId, name: params.tableName }, job.subjectId);
+    }
+    await this.deps.backend.dropBuild(job.projectId, job.subjectId);
+    failPoint('restore.cleanup.after-drop');
+    return {};
+  }
+
+  private publishMode(params: RestoreParams): PublishMode {
+    if (params.target === null) return { mode: 'create' };
+    const { tableId, generation } = params.target;
+    if (params.onExisting === 'replace') return { mode: 'replace', tableId, graceSeconds: this.deps.graceSeconds };
+    return { mode: 'fill', tableId, generation };
+  }
+
+  private buildOf(job: JobView, plan: Plan): Promise<BuildHandle> {
+    return this.deps.backend.openBuild(job.projectId, job.subjectId, schemaOf(plan));
+  }
+
+  private async targetOf(job: JobView, params: RestoreParams, plan: Plan): Promise<LoadTarget> {
+    if (plan.writeTimeMicros === null) return { mode: 'build', build: await this.buildOf(job, plan) };
+    const ref = { projectId: job.projectId, name: params.tableName };
+    const handle = await this.deps.backend.openTable(ref);
+    if (handle.generation !== params.target?.generation) {
+      throw new DomainError('TableChanged', `table '${params.tableName}' was dropped or replaced during the restore`);
+    }
+    return { mode: 'merge', ref, handle, writeTimeMicros: plan.writeTimeMicros };
+  }
+
+  async started(job: JobView, tx: EntityManager): Promise<void> {
+    await this.deps.notifier.enqueue(tx, restoreEvent(job.id, 'start', await findRestore(tx, job)));
+  }
+
+  async succeeded(job: JobView, tx: EntityManager): Promise<void> {
+    const row = await findRestore(tx, job);
+    row.status = 'RESTORED';
+    row.finishedAt = this.deps.clock.now();
+    await tx.save(row);
+    await tx.delete(RestoreProofEntity, { restoreId: row.id });
+    await this.deps.notifier.enqueue(tx, restoreEvent(job.id, 'end', row));
+  }
+
+  async failed(job: JobView, error: JobError, tx: EntityManager): Promise<void> {
+    const row = await findRestore(tx, job);
+    row.status = 'RESTORE_FAILED';
+    row.finishedAt = this.deps.clock.now();
+    row.error = error;
+    await tx.save(row);
+    await tx.delete(RestoreProofEntity, { restoreId: row.id });
+    await this.deps.notifier.enqueue(tx, restoreEvent(job.id, 'error', row));
+  }
+}
+
+function schemaOf(plan: Plan): TableSchema {
+  return schemaFromJson(plan.schema);
+}
+
+async function findRestore(manager: EntityManager, job: JobView): Promise<RestoreEntity> {
+  const row = await manager.findOneBy(RestoreEntity, { id: job.subjectId });
+  if (row === null) throw new DomainError('InternalError', `restore job ${job.subjectId} has no row`);
+  return row;
+}
+
+async function keepManifestFacts(tx: EntityManager, job: JobView, manifest: ArchiveManifest): Promise<void> {
+  await tx.update(RestoreEntity, { id: job.subjectId }, { backupId: manifest.backup_id, itemsTotal: manifest.item_count });
+}
+
+async function keepTableId(tx: EntityManager, job: JobView, tableId: string | null): Promise<void> {
+  await tx.update(RestoreEntity, { id: job.subjectId }, { tableId });
+}
