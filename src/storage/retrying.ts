@@ -71,20 +71,12 @@ export function retrying(inner: ObjectStore, options: RetryOptions = {}): Object
 
 function resuming(inner: ObjectStore, name: string, range: GetOptions, first: Readable, backoff: Backoff): Readable {
   let current: Readable | undefined;
-  const use = (stream: Readable): Readable => {
-    // An error before the loop below listens is not lost: the loop finds it in the stream.
-    stream.on('error', () => undefined);
-    current = stream;
-    if (output?.destroyed) stream.destroy();
-    return stream;
-  };
   async function* bytes(): AsyncGenerator<Buffer> {
     let position = range.start ?? 0;
-    for (let failures = 0; ;) {
+    for (let failures = 0; ; ) {
       try {
-        const stream = current ?? (await inner.get(name, { ...range, start: position }));
-        if (!stream) throw new DomainError('StorageError', 'an object vanished while it was read');
-        for await (const chunk of use(stream) as AsyncIterable<Buffer>) {
+        const stream = current ?? use(await inner.get(name, { ...range, start: position }));
+        for await (const chunk of stream as AsyncIterable<Buffer>) {
           position += chunk.length;
           yield chunk;
         }
@@ -95,9 +87,16 @@ function resuming(inner: ObjectStore, name: string, range: GetOptions, first: Re
       }
     }
   }
-  let output: Readable | undefined;
+  const output = Readable.from(bytes(), { objectMode: false });
+  const use = (stream: Readable | undefined): Readable => {
+    if (!stream) throw new DomainError('StorageError', 'an object vanished while it was read');
+    // An error before somebody listens is not lost: whoever reads the stream later finds it there.
+    stream.on('error', () => undefined);
+    if (output.destroyed) stream.destroy();
+    current = stream;
+    return stream;
+  };
   use(first);
-  output = Readable.from(bytes(), { objectMode: false });
   // A generator that was never started runs no `finally`: the stream below is let go of here.
   output.once('close', () => current?.destroy());
   return output;
