@@ -1,3 +1,4 @@
+export * from './bounded-json';
 export * from './clock';
 export * from './errors';
 export * from './expressions';

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { parseBoundedJson } from './bounded-json';
 import { scanCanonicalItem } from './canonical-scan';
 import { DomainError } from './errors';
 import { DecodedItem, ItemBlock } from './item-block';
@@ -18,6 +19,8 @@ const HEAD = Buffer.from('{"Item":');
 const EXPIRES = Buffer.from(',"Expires":');
 const BRACE = 0x7d;
 const NEWLINE = 0x0a;
+/** Item, typed value, map. */
+const MAX_ITEM_DEPTH = 3;
 const INITIAL_BYTES = 64 * 1024;
 
 /** The line of an item, `\n` included. `expiresAt` in seconds since the epoch. */
@@ -106,14 +109,15 @@ export function decodeLine(schema: TableSchema, line: Buffer): DecodedItem {
       bucket: bucketOf(keyBytes),
     };
   } catch (error) {
-    if (!(error instanceof DomainError)) throw damaged('is not JSON', error);
-    throw error.code === 'ArchiveDamaged' ? error : damaged(`does not fit: ${error.message}`);
+    if (error instanceof DomainError && error.code === 'ValidationError')
+      throw damaged(`does not fit: ${error.message}`);
+    throw error;
   }
 }
 
 /** Any spelling of the numbers, any order; but minimal JSON: white space, needless escapes and doubled names change the length. */
 function parseThoroughly(text: string): Item {
-  const json: unknown = JSON.parse(text);
+  const json = parseBoundedJson(text, MAX_ITEM_DEPTH);
   if (JSON.stringify(json).length !== text.length) throw damaged('is not minimal JSON');
   return parseItem(json, 'Item', { allowEmpty: true });
 }
@@ -153,6 +157,6 @@ function writeLine(target: Buffer, offset: number, canonical: Buffer, expiresAt:
   target[end + 1] = NEWLINE;
 }
 
-function damaged(what: string, cause?: unknown): DomainError {
-  return new DomainError('ArchiveDamaged', `A line ${what}.`, { cause });
+function damaged(what: string): DomainError {
+  return new DomainError('ArchiveDamaged', `A line ${what}.`);
 }

@@ -1,0 +1,15 @@
+export { ArchiveSource, ArchiveStore } from './archive-store';
+export {
+  CHUNK_RAW_BYTES,
+  ChunkEntry,
+  EncodedChunk,
+  MAX_CHUNK_RAW_BYTES,
+  chunkEntryFromJson,
+  encodeChunk,
+  readChunk,
+} from './chunk';
+export { DeleteOptions, archiveObjectNames, deleteArchive } from './deletion';
+export { ArchiveManifest, ChunkListEntry, FORMAT_VERSION, ManifestDraft, RangeSummary } from './manifest';
+export { COMPRESSIONS, Compression, DELETED_NAME, MANIFEST_NAME, STARTED_NAME } from './object-names';
+export { readChunkEntries, readManifest, verifyArchive } from './reader';
+export { writeManifest, writeStarted } from './writer';
