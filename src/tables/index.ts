@@ -1,0 +1,2 @@
+export * from './table-backend';
+export { createPostgresTableBackend, PostgresTableBackendOptions } from './postgres';

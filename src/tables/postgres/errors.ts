@@ -1,0 +1,59 @@
+import { DomainError } from '../../kernel';
+
+/** SQLSTATEs that decide something here (PostgreSQL manual, appendix A). */
+export const SQL_STATE = {
+  uniqueViolation: '23505',
+  undefinedTable: '42P01',
+  serializationFailure: '40001',
+  deadlockDetected: '40P01',
+  diskFull: '53100',
+} as const;
+
+/**
+ * SQLSTATE classes, or whole codes, of what passes by itself: connection lost, resources short, a timeout, a server that starts
+ * or stops. 57014 is the statement's timeout, 55P03 the lock's, 25P03 that of an idle transaction; 3D000 a database being replaced.
+ */
+const PASSING = ['08', '53', '57', '58', '25P03', '55P03', '25006', '3D000', SQL_STATE.serializationFailure, SQL_STATE.deadlockDetected];
+const RETRY_AFTER_SECONDS = 5;
+
+/** The SQLSTATE of an error that the server sent; undefined for any other (Node's own codes are of another shape). */
+export function sqlState(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('severity' in error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The DomainError for whatever a call of the driver threw; neither SQL nor hosts are in its message. */
+export function domainError(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  const state = sqlState(error);
+  if (state === SQL_STATE.diskFull) {
+    return new DomainError('StorageFull', 'The tables database has no room left.', { cause: error });
+  }
+  const ours = [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind);
+  if (ours) return new DomainError('InternalError', 'A call of the tables backend failed.', { cause: error });
+  // Without a SQLSTATE it never was the server's word: the connection failed, or was never made.
+  if (state === undefined || PASSING.some((prefix) => state.startsWith(prefix))) return unavailable(error);
+  return new DomainError('InternalError', 'The tables database refused a call.', { cause: error });
+}
+
+export function unavailable(cause?: unknown): DomainError {
+  return new DomainError('ServiceUnavailable', 'The tables database cannot be reached, or is too busy.', {
+    cause,
+    transient: true,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });
+}
+
+export function tableNotExists(name: string): DomainError {
+  return new DomainError('TableNotExistsException', `Table '${name.slice(0, 255)}' does not exist.`);
+}
+
+export function tableChanged(): DomainError {
+  return new DomainError('TableChanged', 'The table was dropped or replaced meanwhile.');
+}
+
+/** @param deadline milliseconds since the epoch; @param now likewise */
+export function tableLocked(name: string, deadline: number, now: number): DomainError {
+  const retryAfterSeconds = Math.max(1, Math.ceil((deadline - now) / 1000));
+  return new DomainError('TableLocked', `Table '${name}' is in maintenance.`, { retryAfterSeconds, transient: true });
+}

@@ -1,0 +1,2 @@
+export { PostgresTableBackendOptions } from './options';
+export { createPostgresTableBackend } from './postgres-table-backend';

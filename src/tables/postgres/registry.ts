@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto';
+import { TableRef, TableSchema, hasLoneSurrogate, parseUuid, schemaFromJson } from '../../kernel';
+import { Queryable } from './database';
+import { SQL_STATE, sqlState, tableChanged, tableLocked, tableNotExists } from './errors';
+import { KeyLayout } from './key-layout';
+
+export type ContentState = 'building' | 'current' | 'retired';
+
+/** A content, as far as it never changes: its physical table and what the rows mean. */
+export interface Content {
+  /** Also the `generation` of handles. */
+  readonly id: string;
+  readonly schema: TableSchema;
+  readonly layout: KeyLayout;
+  /** The physical table, quoted, with its schema. */
+  readonly sqlName: string;
+}
+
+export interface TableRow {
+  readonly ref: TableRef;
+  readonly id: string;
+  readonly content: Content;
+  readonly createdAt: number;
+  readonly lockOwner: string | null;
+  /** Milliseconds since the epoch. */
+  readonly lockDeadline: number | null;
+  /**
+   * The latest write time of the merges that run (microseconds), null if none does. Ordinary writes must be later than it, even if the
+   * server's clock was set back, and deletes leave marks.
+   */
+  readonly mergeTime: number | null;
+}
+
+export interface ContentRow {
+  readonly content: Content;
+  readonly state: ContentState;
+  readonly tableId: string;
+  readonly buildId: string | null;
+  readonly projectId: string;
+}
+
+/** Contents never change, so their schemas are parsed once; so many are kept. */
+const MAX_REMEMBERED = 1000;
+
+const TABLE_COLUMNS = `
+  t.project_id, t.name, t.id, t.created_at, t.lock_owner, t.lock_deadline, c.id AS content_id, c.schema::text AS schema,
+  (SELECT max(m.write_time) FROM magnetodb.table_merges m WHERE m.table_id = t.id) AS merge_time
+  FROM magnetodb.table_info t JOIN magnetodb.table_contents c ON c.id = t.content_id`;
+
+interface RawTable {
+  readonly project_id: string;
+  readonly name: string;
+  readonly id: string;
+  readonly created_at: string;
+  readonly lock_owner: string | null;
+  readonly lock_deadline: string | null;
+  readonly content_id: string;
+  readonly schema: string;
+  readonly merge_time: string | null;
+}
+
+interface RawContent {
+  readonly id: string;
+  readonly schema: string;
+  readonly state: ContentState;
+  readonly table_id: string;
+  readonly build_id: string | null;
+  readonly project_id: string;
+}
+
+/** Reads the registry of tables and contents. */
+export class Registry {
+  private readonly contents = new Map<string, Content>();
+
+  async find(db: Queryable, ref: TableRef): Promise<TableRow | undefined> {
+    if (!storable(ref.projectId) || !storable(ref.name)) return undefined;
+    const found = await db.query<RawTable>(`SELECT ${TABLE_COLUMNS} WHERE t.project_id = $1 AND t.name = $2`, [
+      ref.projectId,
+      ref.name,
+    ]);
+    return found.rows[0] && this.tableRow(found.rows[0]);
+  }
+
+  /** @throws DomainError TableNotExistsException */
+  async require(db: Queryable, ref: TableRef): Promise<TableRow> {
+    const table = await this.find(db, ref);
+    if (!table) throw tableNotExists(ref.name);
+    return table;
+  }
+
+  /** @throws DomainError TableNotExistsException, TableLocked. @param now milliseconds since the epoch */
+  async requireUnlocked(db: Queryable, ref: TableRef, now: number): Promise<TableRow> {
+    const table = await this.require(db, ref);
+    if (isLocked(table, now)) throw tableLocked(ref.name, table.lockDeadline ?? now, now);
+    return table;
+  }
+
+  async findById(db: Queryable, projectId: string, tableId: string): Promise<TableRow | undefined> {
+    const id = parseUuid(tableId);
+    if (id === undefined || !storable(projectId)) return undefined;
+    const found = await db.query<RawTable>(`SELECT ${TABLE_COLUMNS} WHERE t.project_id = $1 AND t.id = $2`, [projectId, id]);
+    return found.rows[0] && this.tableRow(found.rows[0]);
+  }
+
+  /** All tables, or one project's, by project and name. */
+  async list(db: Queryable, projectId: string | undefined): Promise<TableRow[]> {
+    if (projectId !== undefined && !storable(projectId)) return [];
+    const found = await db.query<RawTable>(
+      `SELECT ${TABLE_COLUMNS} WHERE $1::text IS NULL OR t.project_id = $1 ORDER BY t.project_id, t.name`,
+      [projectId ?? null],
+    );
+    return found.rows.map((row) => this.tableRow(row));
+  }
+
+  async findContent(db: Queryable, generation: string): Promise<ContentRow | undefined> {
+    const id = parseUuid(generation);
+    return id === undefined ? undefined : this.contentWhere(db, 'id = $1', [id]);
+  }
+
+  async findBuild(db: Queryable, projectId: string, buildId: string): Promise<ContentRow | undefined> {
+    if (!storable(projectId) || !storable(buildId)) return undefined;
+    return this.contentWhere(db, 'project_id = $1 AND build_id = $2', [projectId, buildId]);
+  }
+
+  /**
+   * The content of a handle, if it can still be read: it is a table's present one, or a build.
+   * @throws DomainError TableChanged
+   */
+  async requireReadable(db: Queryable, generation: string): Promise<Content> {
+    const found = await this.findContent(db, generation);
+    if (!found || found.state === 'retired') throw tableChanged();
+    return found.content;
+  }
+
+  private async contentWhere(db: Queryable, condition: string, values: readonly unknown[]): Promise<ContentRow | undefined> {
+    const found = await db.query<RawContent>(
+      `SELECT id, schema::text AS schema, state, table_id, build_id, project_id FROM magnetodb.table_contents WHERE ${condition}`,
+      values,
+    );
+    const row = found.rows[0];
+    if (!row) return undefined;
+    const content = this.content(row.id, row.schema);
+    return { content, state: row.state, tableId: row.table_id, buildId: row.build_id, projectId: row.project_id };
+  }
+
+  private tableRow(row: RawTable): TableRow {
+    return {
+      ref: { projectId: row.project_id, name: row.name },
+      id: row.id,
+      content: this.content(row.content_id, row.schema),
+      createdAt: Number(row.created_at),
+      lockOwner: row.lock_owner,
+      lockDeadline: row.lock_deadline === null ? null : Number(row.lock_deadline),
+      mergeTime: row.merge_time === null ? null : Number(row.merge_time),
+    };
+  }
+
+  private content(id: string, schemaText: string): Content {
+    const known = this.contents.get(id);
+    if (known) return known;
+    const schema = schemaFromJson(JSON.parse(schemaText));
+    const content = { id, schema, layout: new KeyLayout(schema), sqlName: contentTable(id) };
+    if (this.contents.size >= MAX_REMEMBERED) this.contents.clear();
+    this.contents.set(id, content);
+    return content;
+  }
+}
+
+/** @param contentId a UUID that we made */
+export function contentTable(contentId: string): string {
+  return `magnetodb_data.${contentTableName(contentId)}`;
+}
+
+export function contentTableName(contentId: string): string {
+  return `c_${contentId.replaceAll('-', '')}`;
+}
+
+/** @param now milliseconds since the epoch */
+export function isLocked(table: TableRow, now: number): boolean {
+  return table.lockDeadline !== null && table.lockDeadline > now;
+}
+
+/** PostgreSQL's text cannot hold U+0000 nor lone surrogates: such a name is nobody's. */
+export function storable(text: string): boolean {
+  return !text.includes('\0') && !hasLoneSurrogate(text);
+}
+
+/**
+ * Advisory locks keep writers apart from whoever swaps, drops or locks a table: each write holds its table's name shared, all
+ * others hold it exclusively, and so wait for the writes on their way and are seen by all later ones.
+ */
+export function lockShared(ref: TableRef): string {
+  return `SELECT pg_advisory_xact_lock_shared(${lockNumber(`table\0${ref.projectId}\0${ref.name}`)})`;
+}
+
+export function lockExclusive(ref: TableRef): string {
+  return `SELECT pg_advisory_xact_lock(${lockNumber(`table\0${ref.projectId}\0${ref.name}`)})`;
+}
+
+/** Loading holds a build shared; sealing, publishing and dropping it hold it exclusively. */
+export function lockBuildShared(contentId: string): string {
+  return `SELECT pg_advisory_xact_lock_shared(${lockNumber(`build\0${contentId}`)})`;
+}
+
+export function lockBuildExclusive(contentId: string): string {
+  return `SELECT pg_advisory_xact_lock(${lockNumber(`build\0${contentId}`)})`;
+}
+
+function lockNumber(name: string): bigint {
+  return createHash('sha256').update(name).digest().readBigInt64BE(0);
+}
+
+const MAX_VANISHINGS = 5;
+
+/**
+ * Runs a read that resolves a table and then reads its content, again if the content was dropped in between: reads take no
+ * lock, so a swap whose grace is over may overtake them.
+ */
+export async function retryVanished<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await read();
+    } catch (error) {
+      if (sqlState(error) !== SQL_STATE.undefinedTable || tries === MAX_VANISHINGS) throw error;
+    }
+  }
+}
