@@ -37,9 +37,9 @@ export interface ChunkEntry {
 export interface EncodedChunk {
   readonly name: string;
   readonly sha256: string;
-  /** Bytes as stored. */
-  readonly size: number;
-  readonly rawSize: number;
+  /** Bytes of the lines, before compression. */
+  readonly rawBytes: number;
+  /** The bytes to store. */
   readonly body: Buffer;
 }
 
@@ -52,7 +52,7 @@ export async function encodeChunk(lines: readonly Buffer[], compression: Compres
   if (raw.length > MAX_CHUNK_RAW_BYTES) throw new DomainError('InternalError', 'a chunk holds at most 64 MiB of lines');
   const body = await compressBytes(raw, compression);
   const sha256 = sha256Hex(body);
-  return { name: chunkName(sha256, compression), sha256, size: body.length, rawSize: raw.length, body };
+  return { name: chunkName(sha256, compression), sha256, rawBytes: raw.length, body };
 }
 
 /**
