@@ -1,0 +1,32 @@
+import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { AuthOptions, makePolicy, makeTokenValidator } from './auth.options';
+import { BearerTokenStrategy } from './bearer-token.strategy';
+import { KeystoneAuthGuard } from './keystone-auth.guard';
+import { Policy } from './policy';
+import { TOKEN_VALIDATOR } from './token-validator';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuthOptions>({
+  moduleName: 'Auth',
+})
+  .setClassMethodName('forRoot')
+  .setExtras({ isGlobal: true }, (definition, extras) => ({ ...definition, global: extras.isGlobal }))
+  .build();
+
+/**
+ * The guard with all that it needs: `AuthModule.forRoot(options)` or `forRootAsync({ imports, inject, useFactory })`, once in an
+ * application; it is global unless `isGlobal: false`, so that controllers anywhere can use the guard and services the policy.
+ */
+@Module({
+  providers: [
+    {
+      provide: TOKEN_VALIDATOR,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: AuthOptions) => makeTokenValidator(options.authority),
+    },
+    { provide: Policy, inject: [MODULE_OPTIONS_TOKEN], useFactory: makePolicy },
+    BearerTokenStrategy,
+    KeystoneAuthGuard,
+  ],
+  exports: [TOKEN_VALIDATOR, Policy, BearerTokenStrategy, KeystoneAuthGuard],
+})
+export class AuthModule extends ConfigurableModuleClass {}

@@ -1,0 +1,2 @@
+export { KeystoneOptions } from './keystone-options';
+export { KeystoneTokenValidator } from './keystone-token-validator';

@@ -1,0 +1,2 @@
+export { DEFAULT_ALIASES, DEFAULT_RULES, PolicyRule } from './default-rules';
+export { Policy, RuleOverrides } from './policy';

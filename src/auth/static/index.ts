@@ -1,0 +1,1 @@
+export { StaticTokenValidator } from './static-token-validator';

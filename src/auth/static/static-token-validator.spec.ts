@@ -1,0 +1,42 @@
+import { describeTokenValidatorContract } from '../../../test/contract/token-validator.contract';
+import { StaticTokenValidator } from './static-token-validator';
+
+describeTokenValidatorContract('development tokens', () => {
+  const validator = new StaticTokenValidator(
+    'demo-4711-Secret=demo:member;other=0815=Secret==other:admin, member;',
+    'test',
+  );
+  return Promise.resolve({
+    validator,
+    demoMember: 'demo-4711-Secret',
+    otherAdmin: 'other=0815=Secret=',
+    cleanup: () => Promise.resolve(),
+  });
+});
+
+describe('StaticTokenValidator', () => {
+  it('is refused in production', () => {
+    expect(() => new StaticTokenValidator('tokenA=demo:member', 'production')).toThrow('NODE_ENV=production');
+  });
+
+  it.each([
+    '',
+    ';',
+    'SECRET',
+    'SECRET=',
+    'SECRET=demo',
+    'SECRET=demo:',
+    'SECRET=demo:a,,b',
+    'SECRET=:member',
+    '=demo:member',
+    'SECRET=../x:member',
+    'SECRET=demo:a:b',
+    'SEC RET=demo:a',
+    'ok=demo:a;;SECRET=demo:a',
+    'SECRET=demo:a;SECRET=other:a',
+  ])('refuses %p without repeating the token', (text) => {
+    expect(() => new StaticTokenValidator(text, 'test')).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('SECRET') }),
+    );
+  });
+});
