@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { codeOf } from './database-errors';
 import { exists, readableBy, runnableServer, ServerAccount, serverAccount } from './embedded-binaries';
 
 const run = promisify(execFile);
@@ -177,7 +178,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 
@@ -263,8 +264,7 @@ async function ensureDatabase(client: Client): Promise<void> {
   if (rowCount !== 0) return;
   await client.query(`CREATE DATABASE ${DATABASE}`).catch((error: unknown) => {
     // Two processes at once: one of them makes it.
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== '42P04' && code !== '23505') throw error;
+    if (!['42P04', '23505'].includes(codeOf(error) ?? '')) throw error;
   });
 }
 

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** An error as it is logged. */
 export interface LoggedError {
   readonly type: string;
@@ -16,7 +18,7 @@ const MAX_FRAMES = 12;
  * theirs. A failed query's message can quote data, so only its SQLSTATE is kept.
  */
 export function serializeError(error: unknown, depth = 0): LoggedError {
-  if (!(error instanceof Error)) return { type: typeof error };
+  if (!(error instanceof Error) && !types.isNativeError(error)) return { type: typeof error };
   const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? String(error.code) : undefined;
   const quotesData = error.name === 'QueryFailedError' || 'severity' in error;
   return {

@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DataSource, DataSourceOptions } from 'typeorm';
+import { JOB_MIGRATIONS } from '../../migrations/jobs';
+import { isRetryableDatabaseError } from './database-errors';
+
+/** Name of the plugin's data source in a host that has others: `@InjectDataSource(BACKUP_DATA_SOURCE)`. */
+export const BACKUP_DATA_SOURCE = 'magnetodb_backup';
+/** PostgreSQL schema of everything that the plugin keeps; raw SQL names it. */
+export const BACKUP_SCHEMA = 'magnetodb_backup';
+
+/** Advisory lock under which migrations run, so that any number of processes may start at once. */
+const MIGRATION_LOCK = 7_240_116;
+const MIGRATION_WAIT_MILLIS = 120_000;
+
+export interface DatabaseOptions {
+  /** `postgresql://…`; a secret. */
+  readonly url: string;
+  readonly entities: NonNullable<DataSourceOptions['entities']>;
+  /** Connections of this process at most. Default 20. */
+  readonly maxConnections?: number;
+  /** Called for errors of idle connections, which only mean that the database went away for a while. */
+  readonly onConnectionError?: (error: unknown) => void;
+}
+
+/**
+ * The data source, not yet connected. It reconnects by itself: after an outage, the next query takes a new connection.
+ * Nothing waits for ever on it: getting a connection is bounded (10 s), and so is every statement (60 s).
+ */
+export function createDataSource(options: DatabaseOptions): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url: options.url,
+    schema: BACKUP_SCHEMA,
+    applicationName: BACKUP_DATA_SOURCE,
+    entities: options.entities,
+    migrations: [...JOB_MIGRATIONS],
+    migrationsTableName: 'migrations',
+    migrationsTransactionMode: 'each',
+    installExtensions: false,
+    poolErrorHandler: (error: unknown) => options.onConnectionError?.(error),
+    extra: {
+      max: options.maxConnections ?? 20,
+      connectionTimeoutMillis: 10_000,
+      statement_timeout: 60_000,
+      idle_in_transaction_session_timeout: 300_000,
+      keepAlive: true,
+    },
+  });
+}
+
+/** Connects, and brings the schema up to date. Waits up to `waitMillis` (default 30 s) for a server that is still starting. */
+export async function openDataSource(options: DatabaseOptions, waitMillis = 30_000): Promise<DataSource> {
+  const dataSource = createDataSource(options);
+  const deadline = Date.now() + waitMillis;
+  while (!dataSource.isInitialized) {
+    try {
+      await dataSource.initialize();
+    } catch (error) {
+      if (!isRetryableDatabaseError(error) || Date.now() >= deadline) throw error;
+      await delay(250);
+    }
+  }
+  try {
+    await migrate(dataSource);
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+  return dataSource;
+}
+
+/** Runs the pending migrations. Safe to call from any number of processes at once. */
+export async function migrate(dataSource: DataSource): Promise<void> {
+  await underMigrationLock(dataSource, async () => {
+    await dataSource.query(`CREATE SCHEMA IF NOT EXISTS ${BACKUP_SCHEMA}`);
+    await dataSource.runMigrations();
+  });
+}
+
+/** Takes every migration back, newest first: what is left is an empty schema. All data are lost. */
+export async function revertMigrations(dataSource: DataSource): Promise<void> {
+  await underMigrationLock(dataSource, async () => {
+    for (let left = JOB_MIGRATIONS.length; left > 0; left -= 1) await dataSource.undoLastMigration();
+  });
+}
+
+async function underMigrationLock(dataSource: DataSource, work: () => Promise<void>): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    const deadline = Date.now() + MIGRATION_WAIT_MILLIS;
+    for (;;) {
+      const [row]: { locked: boolean }[] = await runner.query('SELECT pg_try_advisory_lock($1) AS locked', [MIGRATION_LOCK]);
+      if (row?.locked === true) break;
+      if (Date.now() > deadline) throw new Error('another process has been migrating the database for two minutes');
+      await delay(100);
+    }
+    try {
+      await work();
+    } finally {
+      await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    }
+  } finally {
+    await runner.release();
+  }
+}

@@ -1,0 +1,6 @@
+export { failPoint } from './fail-point';
+export * from './job-handler';
+export { JobRunner, JobRunnerOptions } from './job-runner';
+export { DEFAULT_JOB_SETTINGS, JobSettings } from './job-settings';
+export { JobEntity, JobStepEntity } from './job.entity';
+export { PostgresJobQueue } from './postgres-job-queue';

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { NotificationListener, isRetryableDatabaseError } from '../database';
+import { DomainError } from '../kernel';
+import { PollLoop } from '../notifications';
+import type { Logger } from '../telemetry';
+import { JobControl } from './job-control';
+import type { JobHandler } from './job-handler';
+import { JOBS_CHANNEL } from './job-rows';
+import { DEFAULT_JOB_SETTINGS, JobSettings } from './job-settings';
+import { ClaimedStep, StepLedger, leaseLost } from './step-ledger';
+import { StepRun } from './step-run';
+
+export interface JobRunnerOptions {
+  readonly dataSource: DataSource;
+  readonly log: Logger;
+  readonly settings?: Partial<JobSettings>;
+}
+
+const SWEEP_EVERY_MILLIS = 3_600_000;
+
+/**
+ * Runs the steps of jobs, together with the runners of all other processes on the same database (docs/adr/0003-jobs.md).
+ * It goes on by itself after the database was away.
+ */
+export class JobRunner {
+  readonly settings: JobSettings;
+  private readonly handlers = new Map<string, JobHandler>();
+  private readonly runs = new Map<StepRun, Promise<void>>();
+  private readonly controls = new Map<string, JobControl>();
+  private readonly ledger: StepLedger;
+  private readonly claims: PollLoop;
+  private readonly renewals: PollLoop;
+  private readonly watch: PollLoop;
+  private readonly listener: NotificationListener;
+  private readonly log: Logger;
+  private deadlines: NodeJS.Timeout | undefined;
+  private sweptAt: number | undefined;
+  private draining = false;
+
+  constructor(options: JobRunnerOptions) {
+    this.settings = { ...DEFAULT_JOB_SETTINGS, ...options.settings };
+    this.log = options.log;
+    this.ledger = new StepLedger(options.dataSource, this.settings, randomUUID());
+    const loop = (pass: () => Promise<void>, millis: number): PollLoop => new PollLoop(pass, millis, (error) => this.complain(error));
+    this.claims = loop(() => this.claimAll(), this.settings.pollMillis);
+    this.renewals = loop(() => this.renewAll(), this.settings.leaseMillis / 3);
+    this.watch = loop(() => this.watchAll(), this.settings.pollMillis);
+    this.listener = new NotificationListener(options.dataSource, JOBS_CHANNEL, () => {
+      this.claims.wake();
+      if (this.runs.size > 0) this.watch.wake();
+    });
+  }
+
+  /** Before `start`. Steps of kinds that nobody registered wait for a process that knows them. */
+  register(handler: JobHandler): void {
+    if (this.handlers.has(handler.kind)) throw new Error(`two handlers for jobs of kind ${handler.kind}`);
+    if (handler.stages.length === 0) throw new Error(`jobs of kind ${handler.kind} have no stage`);
+    this.handlers.set(handler.kind, handler);
+  }
+
+  async start(): Promise<void> {
+    await this.listener.start();
+    this.deadlines = setInterval(() => this.checkAll(), Math.max(20, this.settings.leaseMillis / 20));
+    this.renewals.start();
+    this.watch.start();
+    this.claims.start();
+  }
+
+  /**
+   * Drains: claims nothing more, aborts the running steps and gives them back, so that other processes go on at once.
+   * Resolves when that is done, `drainMillis` later at most.
+   */
+  async stop(): Promise<void> {
+    if (this.draining) return;
+    this.draining = true;
+    await this.claims.stop();
+    const error = new DomainError('ServiceUnavailable', 'the process is going down', { transient: true });
+    for (const run of this.runs.keys()) run.stop('draining', error);
+    const timeout = new AbortController();
+    const late = delay(this.settings.drainMillis, undefined, { signal: timeout.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(this.runs.values()), late]);
+    timeout.abort();
+    clearInterval(this.deadlines);
+    await Promise.all([this.renewals.stop(), this.watch.stop(), this.listener.stop()]);
+    if (this.runs.size > 0) this.log.warn({ steps: this.runs.size }, 'steps did not end in time; their leases run out');
+  }
+
+  private async claimAll(): Promise<void> {
+    await this.ledger.admit();
+    while (!this.draining && this.runs.size < this.settings.stepsPerProcess) {
+      const claimedAt = performance.now();
+      const step = await this.ledger.claim([...this.handlers.keys()]);
+      if (step === undefined) break;
+      this.run(step, claimedAt);
+    }
+    if (this.sweptAt === undefined || performance.now() - this.sweptAt > SWEEP_EVERY_MILLIS) {
+      this.sweptAt = performance.now();
+      await this.ledger.sweep();
+    }
+  }
+
+  private run(step: ClaimedStep, claimedAt: number): void {
+    const handler = this.handlers.get(step.job.kind);
+    if (handler === undefined) throw new DomainError('InternalError', `claimed a step of unknown kind ${step.job.kind}`);
+    const run = new StepRun(step, handler, this.controlOf(step.job.id), this.ledger, this.settings, this.log, claimedAt);
+    const ended = this.steer(run).finally(() => {
+      this.runs.delete(run);
+      this.claims.wake();
+    });
+    this.runs.set(run, ended);
+  }
+
+  /** A step starts under the job's present rate limit, not at full speed until the watch comes round. */
+  private async steer(run: StepRun): Promise<void> {
+    await this.lookAt([run.job.id]).catch((error: unknown) => this.complain(error));
+    await run.run();
+  }
+
+  private controlOf(jobId: string): JobControl {
+    const known = this.controls.get(jobId);
+    if (known !== undefined) return known;
+    const control = new JobControl();
+    this.controls.set(jobId, control);
+    return control;
+  }
+
+  private checkAll(): void {
+    const now = performance.now();
+    for (const run of this.runs.keys()) run.check(now);
+  }
+
+  private async renewAll(): Promise<void> {
+    // A step that was stopped and does not end keeps its lease no longer.
+    const runs = [...this.runs.keys()].filter((run) => !run.stopped);
+    if (runs.length === 0) return;
+    const sentAt = performance.now();
+    const { renewed, kept } = await this.ledger.renew(runs.map((run) => run.step));
+    for (const run of runs) {
+      if (renewed.has(run.step.token)) run.renewed(sentAt);
+      else if (!kept.has(run.step.token) && this.runs.has(run)) run.stop('lease-lost', leaseLost());
+    }
+  }
+
+  /** Pause, rate limit and cancellation reach the running steps here. */
+  private async watchAll(): Promise<void> {
+    const held = new Set([...this.runs.keys()].map((run) => run.job.id));
+    if (held.size > 0) await this.lookAt([...held]);
+    const now = performance.now();
+    // A control is kept while its rate limit has a debt: short steps must not each begin without one.
+    for (const [jobId, control] of this.controls) if (!held.has(jobId) && control.rate.delay(now) === 0) this.controls.delete(jobId);
+  }
+
+  private async lookAt(jobIds: readonly string[]): Promise<void> {
+    for (const condition of await this.ledger.conditions(jobIds)) {
+      this.controls.get(condition.id)?.apply(condition, performance.now());
+      if (condition.error === null) continue;
+      const error = new DomainError('Cancelled', 'the job is to end');
+      for (const run of this.runs.keys()) if (run.job.id === condition.id && !run.step.cleanup) run.stop('failing', error);
+    }
+  }
+
+  private complain(err: unknown): void {
+    if (isRetryableDatabaseError(err)) this.log.warn({ err }, 'the job database cannot be reached; trying again');
+    else this.log.error({ err }, 'the job runner met an error; trying again');
+  }
+}

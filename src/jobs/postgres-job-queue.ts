@@ -1,0 +1,85 @@
+import { DataSource, EntityManager, In } from 'typeorm';
+import { DomainError } from '../kernel';
+import type { JobProgress, JobQueue, Json, RateLimit } from './job-handler';
+import { announce, beginFailing, insertSteps, returning } from './job-rows';
+import { JobEntity } from './job.entity';
+
+/** The queue of jobs in the job database. Needs no runner in the same process. */
+export class PostgresJobQueue implements JobQueue {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async enqueue(
+    tx: EntityManager,
+    job: { id: string; kind: string; projectId: string; subjectId: string; params: Json; rateLimit?: RateLimit | null },
+  ): Promise<void> {
+    await tx.query(
+      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params, bytes_per_second, items_per_second)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      [
+        job.id,
+        job.kind,
+        job.projectId,
+        job.subjectId,
+        JSON.stringify(job.params),
+        job.rateLimit?.bytesPerSecond ?? null,
+        job.rateLimit?.itemsPerSecond ?? null,
+      ],
+    );
+    await insertSteps(tx, job.id, 0, [{ payload: job.params }]);
+    await announce(tx);
+  }
+
+  async cancel(tx: EntityManager, jobId: string, error: DomainError): Promise<boolean> {
+    if (await beginFailing(tx, jobId, { type: error.code, message: error.message })) return true;
+    return isUnfinished(tx, jobId);
+  }
+
+  async adjust(tx: EntityManager, jobId: string, change: { paused?: boolean; rateLimit?: RateLimit | null }): Promise<boolean> {
+    const rows = await returning<{ id: string }>(
+      tx,
+      `UPDATE magnetodb_backup.jobs
+          SET paused = coalesce($2, paused),
+              bytes_per_second = CASE WHEN $3 THEN $4::bigint ELSE bytes_per_second END,
+              items_per_second = CASE WHEN $3 THEN $5::bigint ELSE items_per_second END
+        WHERE id = $1 AND state IN ('queued', 'running') RETURNING id`,
+      [
+        jobId,
+        change.paused ?? null,
+        change.rateLimit !== undefined,
+        change.rateLimit?.bytesPerSecond ?? null,
+        change.rateLimit?.itemsPerSecond ?? null,
+      ],
+    );
+    await announce(tx);
+    return rows.length > 0;
+  }
+
+  async progress(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobProgress>> {
+    if (jobIds.length === 0) return new Map();
+    const jobs = await this.dataSource.manager.findBy(JobEntity, { id: In([...jobIds]) });
+    return new Map(
+      jobs.map((job): [string, JobProgress] => [
+        job.id,
+        {
+          state: job.state,
+          stage: job.stage,
+          paused: job.paused,
+          itemsDone: job.itemsDone,
+          bytesDone: job.bytesDone,
+          stepsDone: job.stepsDone,
+          stepsTotal: job.stepsTotal,
+          startedAt: job.startedAt?.getTime(),
+        },
+      ]),
+    );
+  }
+
+  async wake(): Promise<void> {
+    await announce(this.dataSource.manager);
+  }
+}
+
+async function isUnfinished(tx: EntityManager, jobId: string): Promise<boolean> {
+  const rows: unknown[] = await tx.query(`SELECT FROM magnetodb_backup.jobs WHERE id = $1 AND state IN ('queued', 'running')`, [jobId]);
+  return rows.length > 0;
+}

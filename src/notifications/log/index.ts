@@ -1,0 +1,1 @@
+export { LogSender } from './log-sender';

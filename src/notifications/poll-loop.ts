@@ -1,0 +1,47 @@
+/** Runs a pass now and then, and at once when woken; never two at a time, and a wake during a pass means one more. */
+export class PollLoop {
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private again = false;
+  private stopped = true;
+
+  constructor(
+    private readonly pass: () => Promise<void>,
+    private readonly intervalMillis: number,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  start(): void {
+    this.stopped = false;
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.stopped) return;
+    this.again = true;
+    if (this.running !== undefined) return;
+    clearTimeout(this.timer);
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+      if (this.stopped) return;
+      if (this.again) this.wake();
+      else this.timer = setTimeout(() => this.wake(), this.intervalMillis);
+    });
+  }
+
+  /** Resolves when the pass that is running is over; there is none after that. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    this.again = false;
+    try {
+      await this.pass();
+    } catch (error) {
+      this.onError(error);
+    }
+  }
+}
