@@ -34,12 +34,12 @@ export interface TableHandle {
 }
 
 /** A part of a table's key space. Both bounds are opaque to everybody but the adapter that made them; plain JSON. */
-export interface KeyRange {
+export type KeyRange = {
   readonly start: string | null;
   readonly end: string | null;
   /** Estimated number of items, for progress only. */
   readonly estimatedItems: number;
-}
+};
 
 export type ReturnValues = 'NONE' | 'ALL_OLD' | 'ALL_NEW' | 'UPDATED_OLD' | 'UPDATED_NEW';
 
@@ -54,10 +54,9 @@ export interface WriteOptions {
   /** All must hold, else `ConditionalCheckFailedException` and nothing is changed. */
   readonly expected?: Expected;
   /**
-   * put: sets the expiry, undefined clears it. update: sets it, undefined keeps what is there.
-   * Seconds since the epoch.
+   * Seconds since the epoch; null: never. Left out, a put clears the expiry, and an update keeps what is there.
    */
-  readonly expiresAt?: number;
+  readonly expiresAt?: number | null;
 }
 
 /** The item before and after a write; undefined: there was, or is, none. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -21,6 +22,7 @@ import {
 import { createTestDatabase } from '../setup/database';
 
 export type JsonObject = Record<string, unknown>;
+type Body = string | ReadableStream;
 
 /** What a call answered. */
 export interface Answer {
@@ -114,8 +116,8 @@ export class DataApiClient {
     return `${this.server}/v1/${this.dataFirst ? `data/${this.project}` : `${this.project}/data`}`;
   }
 
-  async send(method: string, url: string, body?: BodyInit, headers: Record<string, string> = {}): Promise<Answer> {
-    const init = {
+  async send(method: string, url: string, body?: Body, headers: Record<string, string> = {}): Promise<Answer> {
+    const init: RequestInit = {
       method,
       headers: { 'X-Auth-Token': this.token, ...headers },
       ...(body === undefined ? {} : { body, duplex: 'half' }),
@@ -153,7 +155,7 @@ export class DataApiClient {
 
   /** Any media type and any chunks; `text` may be a stream. */
   bulkLoad(table: string, text: string | Readable, type = 'application/json'): Promise<Answer> {
-    const body = typeof text === 'string' ? text : (Readable.toWeb(text) as BodyInit);
+    const body = typeof text === 'string' ? text : Readable.toWeb(text);
     return this.send('POST', `${this.baseUrl}/tables/${table}/bulk_load`, body, { 'Content-Type': type });
   }
 }

@@ -82,9 +82,10 @@ export class ItemsService {
   }
 }
 
-/** Seconds since the epoch at which a time to live ends; undefined: never. */
-export function expiryOf(timeToLive: number | undefined, nowMillis: number): number | undefined {
-  return timeToLive === undefined || timeToLive === 0 ? undefined : Math.floor(nowMillis / 1000) + timeToLive;
+/** Seconds since the epoch at which a time to live ends; null: never; undefined: none was given. */
+export function expiryOf(timeToLive: number | undefined, nowMillis: number): number | null | undefined {
+  if (timeToLive === undefined) return undefined;
+  return timeToLive === 0 ? null : Math.floor(nowMillis / 1000) + timeToLive;
 }
 
 function returnedAttributes(

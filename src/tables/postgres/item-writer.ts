@@ -63,7 +63,7 @@ export class ItemWriter {
         const result = { before: found.item, after };
         if (after === undefined) return { result, row: undefined };
         checkItemFits(schema, after);
-        const expiresAt = options.expiresAt ?? found.expiresAt;
+        const expiresAt = options.expiresAt === undefined ? found.expiresAt : options.expiresAt;
         return { result, row: { ...layout.rowKeys(after), item: canonicalItem(after), expiresAt } };
       });
     });
