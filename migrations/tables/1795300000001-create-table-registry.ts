@@ -7,7 +7,6 @@ import { MigrationInterface, QueryRunner } from 'typeorm';
  */
 export class CreateTableRegistry1795300000001 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(`CREATE SCHEMA magnetodb`);
     await runner.query(`CREATE SCHEMA magnetodb_data`);
     await runner.query(`
       CREATE TABLE magnetodb.table_contents (
@@ -56,7 +55,7 @@ export class CreateTableRegistry1795300000001 implements MigrationInterface {
 
   /** Takes every table with it. */
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`DROP TABLE magnetodb.table_merges, magnetodb.table_info, magnetodb.table_contents`);
     await runner.query(`DROP SCHEMA magnetodb_data CASCADE`);
-    await runner.query(`DROP SCHEMA magnetodb CASCADE`);
   }
 }

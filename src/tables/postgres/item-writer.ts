@@ -8,6 +8,7 @@ import {
   canonicalItem,
   checkItemFits,
   itemFromCanonical,
+  keyOf,
   meetsExpected,
 } from '../../kernel';
 import { StoredItem, WriteOptions, WriteResult } from '../table-backend';
@@ -59,7 +60,7 @@ export class ItemWriter {
     return this.write(ref, (table, tx) => {
       const { schema, layout } = table.content;
       return this.change(tx, table, layout.position(key), options, (found) => {
-        const after = applyUpdates(schema, key, found.item, updates);
+        const after = applyUpdates(schema, keyOf(schema, key), found.item, updates);
         const result = { before: found.item, after };
         if (after === undefined) return { result, row: undefined };
         checkItemFits(schema, after);

@@ -3,8 +3,9 @@ import { DataSource } from 'typeorm';
 import { TABLE_MIGRATIONS } from '../../../migrations/tables';
 import { domainError } from './errors';
 
-/** Where TypeORM keeps which of these migrations have run. */
-const HISTORY_TABLE = 'magnetodb_table_migrations';
+/** The registry's schema: there before the first migration, since it also holds which of them have run. */
+const SCHEMA = 'magnetodb';
+const HISTORY_TABLE = 'table_migrations';
 /** Session advisory lock: processes that start together migrate one after the other. */
 const MIGRATION_LOCK = 7_240_231;
 
@@ -18,6 +19,7 @@ export async function migrateTables(connectionString: string, direction: 'up' | 
   try {
     await guard.connect();
     await guard.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await guard.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
     await runMigrations(connectionString, direction, connectTimeoutMillis);
   } catch (error) {
     throw domainError(error);
@@ -30,6 +32,8 @@ async function runMigrations(url: string, direction: 'up' | 'down', connectTimeo
   const source = new DataSource({
     type: 'postgres',
     url,
+    // Without it, the history would be sought in whatever schema the role's search path finds first.
+    schema: SCHEMA,
     migrations: TABLE_MIGRATIONS,
     migrationsTableName: HISTORY_TABLE,
     connectTimeoutMS,
