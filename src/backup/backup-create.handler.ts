@@ -126,7 +126,7 @@ export class BackupCreateHandler implements JobHandler {
   }
 
   async succeeded(job: JobView, tx: EntityManager): Promise<void> {
-    const row = await findBackup(tx, job);
+    const row = await lockBackup(tx, job);
     row.finishedAt = this.deps.clock.now();
     // Deletion was asked for while the last step ended: the delete job takes it from here.
     if (row.status === 'DELETING') await this.enqueueDelete(row, tx);
@@ -138,7 +138,7 @@ export class BackupCreateHandler implements JobHandler {
   }
 
   async failed(job: JobView, error: JobError, tx: EntityManager): Promise<void> {
-    const row = await findBackup(tx, job);
+    const row = await lockBackup(tx, job);
     row.finishedAt = this.deps.clock.now();
     row.error = error;
     row.restorable = false;
@@ -163,6 +163,13 @@ async function findBackup(manager: EntityManager, job: JobView): Promise<BackupE
   const row = await manager.findOneBy(BackupEntity, { projectId: job.projectId, id: job.subjectId });
   if (row === null) throw new DomainError('InternalError', `backup ${job.subjectId} has no row`);
   return row;
+}
+
+/** Until the transaction ends, nobody asks for the backup's deletion: whether it was asked for before is decided. */
+async function lockBackup(tx: EntityManager, job: JobView): Promise<BackupEntity> {
+  const where = { projectId: job.projectId, id: job.subjectId };
+  await tx.findOne(BackupEntity, { where, lock: { mode: 'pessimistic_write' } });
+  return findBackup(tx, job);
 }
 
 async function keepResult(tx: EntityManager, job: JobView, manifest: ArchiveManifest): Promise<void> {

@@ -5,6 +5,8 @@ import { OnExisting } from './restore.entity';
 export interface RestoreConflict {
   readonly type: ErrorCode;
   readonly message: string;
+  /** For a locked table: when to come back. */
+  readonly retryAfterSeconds?: number | undefined;
 }
 
 /** What a restore would do. */
@@ -78,6 +80,6 @@ function conflict(message: string): RestoreConflict {
   return { type: 'ConflictError', message };
 }
 
-export function conflictError({ type, message }: RestoreConflict): DomainError {
-  return new DomainError(type, message);
+export function conflictError({ type, message, retryAfterSeconds }: RestoreConflict): DomainError {
+  return new DomainError(type, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
 }

@@ -1,0 +1,264 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, EntityManager } from 'typeorm';
+import { Identity, Policy } from '../auth';
+import { BACKUP_DATA_SOURCE } from '../database';
+import { Clock, DomainError, TableDescription, Uuid, newId, parseUuid } from '../kernel';
+import { JOB_QUEUE, JobQueue } from '../jobs';
+import { BackupLocation, ObjectStoreRegistry } from '../storage';
+import { ResolvedStrategy, StrategyConfig, presentStrategy, resolveStrategy } from '../strategy';
+import { TABLE_BACKEND, TableBackend } from '../tables';
+import { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
+import { BackupCatalogue, TableScope } from './backup-catalogue';
+import { BackupEntity } from './backup.entity';
+import { BACKUP_OPTIONS, BackupOptions } from './backup.options';
+import { CLOCK, STRATEGY_CONFIG } from './tokens';
+import { RequestTokens, TokenUse, tokenConflict } from './request-tokens';
+import { BackupListQuery, CreateBackupRequest, DeleteBackupQuery, JobChange } from './rest/backup-requests';
+import { BackupView } from './rest/backup.presenter';
+import { findTable, parseTableParam } from './table-finder';
+
+/** A table of a project, as a URL names it. */
+export interface TableAddress {
+  readonly projectId: string;
+  /** Name or id, not yet checked. */
+  readonly table: string;
+}
+
+/** Everything that clients ask of backups, in no dialect. Callers have authorised the call itself. */
+@Injectable()
+export class BackupService {
+  private readonly tokens: RequestTokens;
+
+  constructor(
+    @InjectDataSource(BACKUP_DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(TABLE_BACKEND) private readonly tables: TableBackend,
+    @Inject(JOB_QUEUE) private readonly queue: JobQueue,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(BACKUP_OPTIONS) private readonly options: BackupOptions,
+    @Inject(STRATEGY_CONFIG) private readonly strategies: StrategyConfig,
+    private readonly stores: ObjectStoreRegistry,
+    private readonly policy: Policy,
+    private readonly catalogue: BackupCatalogue,
+  ) {
+    this.tokens = new RequestTokens(clock);
+  }
+
+  /**
+   * Asks for a backup.
+   * @throws DomainError `TableNotExistsException`; `ValidationError` of the strategy; `Forbidden` for a location; `ConflictError`;
+   * `BackupQuotaExceeded`
+   */
+  async create(caller: Identity, address: TableAddress, request: CreateBackupRequest): Promise<BackupView> {
+    const { projectId } = address;
+    const tableParam = parseTableParam(address.table);
+    const strategy = resolveStrategy(request.strategy, this.strategies);
+    // A location that the operator put into a named strategy is the operator's own word.
+    if (strategy.location.type === 'external' && namesLocation(request.strategy)) this.policy.enforce('backup:location:external', caller);
+    const use = tokenUse(projectId, request);
+    const earlier = use && (await this.replay(use, tableParam));
+    if (earlier) return earlier;
+
+    const table = await this.findUsableTable(projectId, tableParam);
+    const id = newId();
+    const location = await this.stores.locationOf(strategy.location, { projectId, backupId: id });
+    const row = this.newRow(id, request.name, table, strategy, location);
+    const made = await this.dataSource.transaction(async (tx) => {
+      if (use && (await this.tokens.claim(tx, use, id)) !== id) return false;
+      await this.checkQuota(tx, projectId);
+      await this.catalogue.insert(tx, row);
+      await this.enqueueCreate(tx, row, table, location, strategy);
+      return true;
+    });
+    if (!made && use) return this.replayed(use, tableParam);
+    await this.queue.wake();
+    return { backup: row, progress: undefined };
+  }
+
+  /** A page of backups in ascending order of ids. `table` undefined: of every table that the project has or had. */
+  async list(projectId: string, table: string | undefined, query: BackupListQuery): Promise<BackupView[]> {
+    const scope = table === undefined ? undefined : await this.scopeOf(projectId, parseTableParam(table));
+    return this.withProgress(await this.catalogue.list(projectId, scope, query));
+  }
+
+  /** @throws DomainError BackupNotExists */
+  async describe(address: TableAddress, id: Uuid): Promise<BackupView> {
+    return this.withProgressOf(await this.find(address, id));
+  }
+
+  /** Pauses, resumes or limits a backup that is being made. @throws DomainError BackupNotExists; ConflictError if it is finished */
+  async change(address: TableAddress, id: Uuid, change: JobChange): Promise<BackupView> {
+    const row = await this.find(address, id);
+    const { createJobId } = row;
+    const changed =
+      row.status === 'CREATING' && createJobId !== null && (await this.dataSource.transaction((tx) => this.queue.adjust(tx, createJobId, change)));
+    if (!changed) throw new DomainError('ConflictError', 'The backup is not being made: there is nothing to pause or to limit.');
+    await this.queue.wake();
+    return this.withProgressOf(row);
+  }
+
+  /**
+   * Deletes a backup, or cancels and removes one that is being made. Again: the same answer.
+   * @throws DomainError BackupNotExists
+   */
+  async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery): Promise<BackupView> {
+    await this.find(address, id);
+    const row = await this.dataSource.transaction((tx) => this.deleteWithin(tx, address.projectId, id, query));
+    await this.queue.wake();
+    return { backup: row, progress: undefined };
+  }
+
+  private async deleteWithin(tx: EntityManager, projectId: string, id: Uuid, query: DeleteBackupQuery): Promise<BackupEntity> {
+    // The job's row is locked before the backup's, as the runner does when a job ends: else the two could wait for each other.
+    const seen = await tx.findOneBy(BackupEntity, { projectId, id });
+    const cancelled =
+      seen?.status === 'CREATING' && seen.createJobId !== null && (await this.queue.cancel(tx, seen.createJobId, cancelledBy('The backup was deleted while it was being made.')));
+    const row = await tx.findOne(BackupEntity, { where: { projectId, id }, lock: { mode: 'pessimistic_write' } });
+    if (row === null) throw backupNotExists();
+    if (row.status === 'DELETING') return row;
+    row.deleteJobId = newId();
+    // The end of the cancelled job begins the deletion; it waits for the lock that is held here, and then sees DELETING.
+    const jobWillDelete = cancelled && row.status === 'CREATING';
+    if (!jobWillDelete) await this.enqueueDelete(tx, row, row.deleteJobId, !row.imported || query.purge);
+    row.status = 'DELETING';
+    row.error = null;
+    row.restorable = null;
+    await tx.update(BackupEntity, { projectId, id }, { status: row.status, deleteJobId: row.deleteJobId, error: null, restorable: null });
+    return row;
+  }
+
+  private async enqueueDelete(tx: EntityManager, row: BackupEntity, jobId: Uuid, removeObjects: boolean): Promise<void> {
+    const params: BackupDeleteParams = { locationUrl: row.locationUrl, internal: row.internal, removeObjects };
+    await this.queue.enqueue(tx, { id: jobId, kind: BACKUP_DELETE_JOB, projectId: row.projectId, subjectId: row.id, params });
+  }
+
+  private async enqueueCreate(tx: EntityManager, row: BackupEntity, table: TableDescription, location: BackupLocation, strategy: ResolvedStrategy): Promise<void> {
+    if (row.createJobId === null) throw new DomainError('InternalError', 'a backup that is being made has a job');
+    const params: BackupCreateParams = {
+      tableName: table.name,
+      tableId: table.id,
+      generation: table.generation,
+      locationUrl: location.url,
+      internal: location.type === 'internal',
+      compression: strategy.compression,
+    };
+    await this.queue.enqueue(tx, { id: row.createJobId, kind: BACKUP_CREATE_JOB, projectId: row.projectId, subjectId: row.id, params });
+  }
+
+  private newRow(id: Uuid, name: string, table: TableDescription, strategy: ResolvedStrategy, location: BackupLocation): BackupEntity {
+    return Object.assign(emptyBackup(), {
+      projectId: table.projectId,
+      id,
+      name,
+      tableId: table.id,
+      tableName: table.name,
+      status: 'CREATING' as const,
+      strategy: presentStrategy(strategy),
+      locationUrl: location.url,
+      internal: location.type === 'internal',
+      imported: false,
+      createJobId: newId(),
+      startedAt: this.clock.now(),
+      itemsEstimate: Math.max(0, Math.round(table.itemCount)),
+    });
+  }
+
+  private async findUsableTable(projectId: string, tableParam: string): Promise<TableDescription> {
+    const table = await findTable(this.tables, projectId, tableParam);
+    if (table === undefined) throw new DomainError('TableNotExistsException', 'There is no such table.');
+    // Portable work waits while a table is in MAINTENANCE.
+    if (table.status === 'ACTIVE' || table.status === 'MAINTENANCE') return table;
+    throw new DomainError('ConflictError', `The table is in status ${table.status}: it cannot be backed up.`);
+  }
+
+  private async checkQuota(tx: EntityManager, projectId: string): Promise<void> {
+    const quota = this.options.maxBackupsPerProject;
+    if (quota === undefined) return;
+    // One at a time, so that two requests cannot both take the last place.
+    await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`backup-quota:${projectId}`]);
+    if ((await tx.countBy(BackupEntity, { projectId })) < quota) return;
+    throw new DomainError('BackupQuotaExceeded', `The project has ${quota} backups, which is its quota: delete some first.`);
+  }
+
+  /** The backup that the same request made before; undefined if it was not made before. */
+  private async replay(use: TokenUse, tableParam: string): Promise<BackupView | undefined> {
+    const id = await this.tokens.find(this.dataSource.manager, use);
+    if (id === undefined) return undefined;
+    const row = await this.catalogue.find(use.projectId, id);
+    if (row === null || row.status === 'DELETING' || row.status === 'DELETE_FAILED') throw tokenConflict('a backup that was deleted since');
+    if (!isOfTable(row, tableParam)) throw tokenConflict('another table');
+    return this.withProgressOf(row);
+  }
+
+  private async replayed(use: TokenUse, tableParam: string): Promise<BackupView> {
+    const view = await this.replay(use, tableParam);
+    if (view === undefined) throw tokenConflict('a request that has just failed');
+    return view;
+  }
+
+  private async find({ projectId, table }: TableAddress, id: Uuid): Promise<BackupEntity> {
+    const tableParam = parseTableParam(table);
+    const row = await this.catalogue.find(projectId, id);
+    if (row === null || !isOfTable(row, tableParam)) throw backupNotExists();
+    return row;
+  }
+
+  /** A name is tried first: what merely looks like an id may be one. */
+  private async scopeOf(projectId: string, tableParam: string): Promise<TableScope> {
+    const id = parseUuid(tableParam);
+    if (id === undefined || (await this.catalogue.knowsTableName(projectId, tableParam))) return { name: tableParam };
+    const live = await findTable(this.tables, projectId, tableParam);
+    return live?.name === tableParam ? { name: tableParam } : { id };
+  }
+
+  private async withProgressOf(row: BackupEntity): Promise<BackupView> {
+    const [view] = await this.withProgress([row]);
+    return view ?? { backup: row, progress: undefined };
+  }
+
+  private async withProgress(rows: readonly BackupEntity[]): Promise<BackupView[]> {
+    const running = rows.flatMap((row) => (row.status === 'CREATING' && row.createJobId !== null ? [row.createJobId] : []));
+    const progress = running.length === 0 ? undefined : await this.queue.progress(running);
+    return rows.map((backup) => ({ backup, progress: backup.createJobId === null ? undefined : progress?.get(backup.createJobId) }));
+  }
+}
+
+/** A row in which nothing optional is known yet. */
+export function emptyBackup(): BackupEntity {
+  return Object.assign(new BackupEntity(), {
+    createJobId: null,
+    deleteJobId: null,
+    finishedAt: null,
+    error: null,
+    itemCount: null,
+    sizeBytes: null,
+    tableSizeBytes: null,
+    itemsEstimate: null,
+    formatVersion: null,
+    baseBackupId: null,
+    lastVerifiedAt: null,
+    restorable: null,
+    lockedMilliseconds: null,
+  });
+}
+
+export function backupNotExists(): DomainError {
+  return new DomainError('BackupNotExists', 'There is no such backup.');
+}
+
+function namesLocation(strategy: unknown): boolean {
+  return typeof strategy === 'object' && strategy !== null && Object.hasOwn(strategy, 'location');
+}
+
+function cancelledBy(message: string): DomainError {
+  return new DomainError('Cancelled', message);
+}
+
+function isOfTable(row: BackupEntity, tableParam: string): boolean {
+  return row.tableName === tableParam || row.tableId === parseUuid(tableParam);
+}
+
+function tokenUse(projectId: string, { clientRequestToken, name, strategy }: CreateBackupRequest): TokenUse | undefined {
+  if (clientRequestToken === undefined) return undefined;
+  return { projectId, kind: 'backup', token: clientRequestToken, body: { name, strategy: strategy ?? {} } };
+}

@@ -1,0 +1,34 @@
+export { BackupCatalogue, TableScope } from './backup-catalogue';
+export { BackupCreateDependencies, BackupCreateHandler } from './backup-create.handler';
+export { backupEvent, EventPhase } from './backup-events';
+export { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
+export { BACKUP_STATUSES, BackupEntity, BackupObjectEntity, BackupStatus, safeBigint } from './backup.entity';
+export { BackupModule } from './backup.module';
+export { BACKUP_OPTIONS, BackupOptions } from './backup.options';
+export { backupNotExists, BackupService, emptyBackup, TableAddress } from './backup.service';
+export { RequestKind, RequestTokenEntity } from './request-token.entity';
+export { RequestTokens, tokenConflict, TokenUse } from './request-tokens';
+export { AnswerContext, AnswerContexts } from './rest/answer-context';
+export * from './rest/api-docs';
+export {
+  CLIENT_TOKEN_KEY,
+  ERROR_KEY,
+  idKey,
+  linksKey,
+  modelName,
+  modelsOf,
+  PROGRESS_KEY,
+  RESTORE_STRATEGY_REQUEST,
+  SOURCE_KEY,
+  tableIdKey,
+  TIME,
+} from './rest/api-models';
+export { DEFAULT_PAGE, JobChange, MAX_PAGE, PageQuery, parseJobChange, parsePage } from './rest/backup-requests';
+export { presentBackup } from './rest/backup.presenter';
+export { deployedDialect, Dialect, specDialect } from './rest/dialect';
+export { checkName, readBoolean, readChoice, readClientToken, readObject, readUuid, valueOf } from './rest/json-body';
+export { ManagementController } from './rest/management.controller';
+export { Answer, present, presentLastId, presentProgress, presentTime } from './rest/presenting';
+export { findTable, parseTableParam } from './table-finder';
+export { CLOCK, STRATEGY_CONFIG } from './tokens';
+export { TypeormBackupLedger } from './typeorm-backup-ledger';

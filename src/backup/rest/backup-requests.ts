@@ -1,0 +1,101 @@
+import { Uuid, validationError } from '../../kernel';
+import { parseChoice, parseIdParam, parseLimit, QueryParameters, queryText, rejectUnknownQuery } from '../../http';
+import { RateLimit } from '../../jobs';
+import { BACKUP_STATUSES, BackupStatus } from '../backup.entity';
+import { Dialect } from './dialect';
+import { checkName, readBoolean, readClientToken, readInteger, readName, readObject, valueOf } from './json-body';
+
+export interface CreateBackupRequest {
+  readonly name: string;
+  /** As given; the strategy room reads it. */
+  readonly strategy: unknown;
+  readonly clientRequestToken: string | undefined;
+}
+
+export function parseCreateBackup(body: unknown, dialect: Dialect): CreateBackupRequest {
+  const key = dialect.keys.backupName;
+  const fields = readObject(body, 'The body', [key, 'strategy', 'client_request_token']);
+  return {
+    name: readName(fields, key),
+    strategy: valueOf(fields, 'strategy'),
+    clientRequestToken: readClientToken(fields),
+  };
+}
+
+/** What PATCH changes on a running job. Undefined: left as it is; a rate limit of null: removed. */
+export interface JobChange {
+  readonly paused?: boolean;
+  readonly rateLimit?: RateLimit | null;
+}
+
+export function parseJobChange(body: unknown): JobChange {
+  const fields = readObject(body, 'The body', ['rate_limit', 'paused']);
+  const paused = readBoolean(fields, 'paused');
+  const rateLimit = parseRateLimit(valueOf(fields, 'rate_limit'));
+  if (paused === undefined && rateLimit === undefined) throw validationError('The body must have "rate_limit" or "paused".');
+  return { ...(paused === undefined ? {} : { paused }), ...(rateLimit === undefined ? {} : { rateLimit }) };
+}
+
+function parseRateLimit(value: unknown): RateLimit | null | undefined {
+  if (value === undefined || value === null) return value;
+  const limits = readObject(value, '"rate_limit"', ['bytes_per_second', 'items_per_second']);
+  const bytesPerSecond = readInteger(limits, 'bytes_per_second', 1);
+  const itemsPerSecond = readInteger(limits, 'items_per_second', 1);
+  if (bytesPerSecond === undefined && itemsPerSecond === undefined) {
+    throw validationError('"rate_limit" must have "bytes_per_second" or "items_per_second", or be null.');
+  }
+  return {
+    ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+    ...(itemsPerSecond === undefined ? {} : { itemsPerSecond }),
+  };
+}
+
+export const DEFAULT_PAGE = 100;
+export const MAX_PAGE = 1000;
+
+/** A page of a list in ascending order of ids. */
+export interface PageQuery<Status extends string> {
+  readonly limit: number;
+  /** Exclusive. Any well-formed id serves, whether or not it exists. */
+  readonly after: Uuid | undefined;
+  readonly status: Status | undefined;
+}
+
+export interface BackupListQuery extends PageQuery<BackupStatus> {
+  /** Exact. */
+  readonly name: string | undefined;
+}
+
+export function parseBackupList(query: QueryParameters): BackupListQuery {
+  const page = parsePage(query, 'exclusive_start_backup_id', BACKUP_STATUSES, ['name']);
+  const name = queryText(query, 'name');
+  return { ...page, name: name === undefined ? undefined : checkName(name, 'name') };
+}
+
+export function parsePage<Status extends string>(
+  query: QueryParameters,
+  startKey: string,
+  statuses: readonly Status[],
+  otherKeys: readonly string[] = [],
+): PageQuery<Status> {
+  rejectUnknownQuery(query, ['limit', startKey, 'status', ...otherKeys]);
+  const start = queryText(query, startKey);
+  return {
+    limit: parseLimit(queryText(query, 'limit'), { default: DEFAULT_PAGE, max: MAX_PAGE }),
+    after: start === undefined ? undefined : parseIdParam(start, startKey),
+    status: parseChoice(queryText(query, 'status'), 'status', statuses),
+  };
+}
+
+export interface DeleteBackupQuery {
+  /** An imported backup: delete its data too. */
+  readonly purge: boolean;
+  /** A parent of incrementals: delete these too. */
+  readonly cascade: boolean;
+}
+
+export function parseDeleteBackup(query: QueryParameters): DeleteBackupQuery {
+  rejectUnknownQuery(query, ['purge', 'cascade']);
+  const flag = (name: string): boolean => parseChoice(queryText(query, name), name, ['true', 'false']) === 'true';
+  return { purge: flag('purge'), cascade: flag('cascade') };
+}

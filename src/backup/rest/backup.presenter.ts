@@ -1,0 +1,63 @@
+import { JobProgress } from '../../jobs';
+import { BackupEntity } from '../backup.entity';
+import { AnswerContext } from './answer-context';
+import { Dialect } from './dialect';
+import { Answer, present, presentLastId, presentProgress, presentTime } from './presenting';
+
+/** A backup with what its running job says. */
+export interface BackupView {
+  readonly backup: BackupEntity;
+  readonly progress: JobProgress | undefined;
+}
+
+/** A backup as a client sees it. */
+export function presentBackup({ backup, progress }: BackupView, { dialect, base, now }: AnswerContext): Answer {
+  const { keys } = dialect;
+  const deployed = dialect.name === 'deployed';
+  return present({
+    [keys.backupId]: dialect.id(backup.id),
+    [keys.backupName]: backup.name,
+    table_id: dialect.id(backup.tableId),
+    table_name: backup.tableName,
+    status: backup.status,
+    [keys.startedAt]: presentTime(backup.startedAt),
+    [keys.finishedAt]: presentTime(backup.finishedAt),
+    strategy: presentStrategyIds(backup.strategy, dialect),
+    location: deployed ? backup.locationUrl : undefined,
+    links: [
+      { rel: 'self', href: base + dialect.path(backup.projectId, backup.tableName, 'backups', backup.id) },
+      { rel: 'location', href: backup.locationUrl },
+    ],
+    error: backup.error,
+    progress: backup.status === 'CREATING' ? presentProgress(progress, backup.itemsEstimate, now) : undefined,
+    ...presentContents(backup, dialect),
+  });
+}
+
+/** What is known once the archive is whole. */
+function presentContents(backup: BackupEntity, dialect: Dialect): Answer {
+  return {
+    item_count: backup.itemCount,
+    size_bytes: backup.sizeBytes,
+    table_size_bytes: backup.tableSizeBytes,
+    format_version: backup.formatVersion,
+    base_backup_id: backup.baseBackupId === null ? null : dialect.id(backup.baseBackupId),
+    last_verified_at: presentTime(backup.lastVerifiedAt),
+    restorable: backup.restorable,
+    locked_milliseconds: backup.lockedMilliseconds,
+  };
+}
+
+/** Ids within a strategy are written as all others in the answer. */
+function presentStrategyIds(strategy: Readonly<Record<string, unknown>>, dialect: Dialect): Answer {
+  const base: unknown = strategy['base_backup_id'];
+  return typeof base === 'string' ? { ...strategy, base_backup_id: dialect.id(base) } : { ...strategy };
+}
+
+/** A page of a list. `last_evaluated_*_id` is there only if the page is full. */
+export function presentBackupPage(views: readonly BackupView[], limit: number, context: AnswerContext): Answer {
+  return {
+    backups: views.map((view) => presentBackup(view, context)),
+    ...presentLastId('last_evaluated_backup_id', views.at(-1)?.backup.id, views.length === limit, context.dialect),
+  };
+}

@@ -1,0 +1,15 @@
+import { readObject, valueOf } from '../backup';
+import { validationError } from '../kernel';
+
+export interface ImportRequest {
+  /** Both as given; the strategy room reads them. */
+  readonly source: unknown;
+  readonly strategy: unknown;
+}
+
+export function parseImport(body: unknown): ImportRequest {
+  const fields = readObject(body, 'The body', ['source', 'strategy']);
+  const source = valueOf(fields, 'source');
+  if (source === undefined) throw validationError('"source" is required.');
+  return { source, strategy: valueOf(fields, 'strategy') };
+}

@@ -1,0 +1,2 @@
+export { BackupDeleteDependencies, BackupDeleteHandler } from './backup-delete.handler';
+export { ImportModule } from './import.module';

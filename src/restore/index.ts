@@ -1,0 +1,5 @@
+export { RESTORE_JOB, RestoreParams } from './restore-job.params';
+export { OnExisting, RESTORE_STATUSES, RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
+export { RestoreDependencies, RestoreHandler } from './restore.handler';
+export { RestoreModule } from './restore.module';
+export { RestoreService } from './restore.service';
