@@ -253,7 +253,8 @@ describe.each<Platform>(['Fastify', 'Express'])('KeystoneAuthGuard on %s', (plat
 
   it('refuses a call whose rule was forgotten, to everybody', async () => {
     for (const token of ['demo/member', 'demo/admin', 'system/admin']) {
-      expect((await get('/v1/demo/forgotten', { 'X-Auth-Token': token })).status).toBe(403);
+      const answer = await get('/v1/demo/forgotten', { 'X-Auth-Token': token });
+      expect(await answer.json()).toMatchObject({ code: 403, error: { message: 'No policy rule opens this call.' } });
     }
   });
 

@@ -31,6 +31,10 @@ export class FakeKeystone {
   outage: Outage = 'none';
   logins = 0;
   validations = 0;
+  /** Requests that came to where the outage `redirect` points. */
+  redirected = 0;
+  /** Bytes sent by the outage `huge`. */
+  floodedBytes = 0;
   /** How long the service user's own tokens live, in milliseconds. */
   serviceTokenLifeMs = 3_600_000;
   private readonly issued = new Map<string, IssuedToken>();
@@ -87,6 +91,10 @@ export class FakeKeystone {
     const { pathname } = new URL(request.url ?? '/', this.url);
     if (request.method === 'POST') this.logins++;
     else this.validations++;
+    if (pathname === '/elsewhere') {
+      this.redirected++;
+      return answer(response, 404, undefined);
+    }
     if (this.misbehaves(request, response)) return;
     if (pathname !== '/v3/auth/tokens') return answer(response, 404, { error: { code: 404 } });
     if (request.method === 'POST') return this.logIn(body, response);
@@ -152,25 +160,29 @@ export class FakeKeystone {
         response.writeHead(302, { Location: `${this.url}/elsewhere` }).end();
         return true;
       case 'garbage':
-        response.end(`<html>${String(request.headers['x-subject-token'])}`);
+        response.end(`${String(request.headers['x-subject-token'])} is no JSON`);
         return true;
       case 'html':
         answer(response, 200, { hello: 'world' });
         return true;
       case 'huge':
-        flood(response);
+        this.flood(response);
         return true;
     }
   }
-}
 
-function flood(response: ServerResponse): void {
-  const chunk = Buffer.alloc(64 * 1024, ' ');
-  const more = (): void => {
-    while (!response.destroyed && response.write(chunk));
-  };
-  response.on('drain', more);
-  more();
+  private flood(response: ServerResponse): void {
+    const chunk = Buffer.alloc(64 * 1024, ' ');
+    const more = (): void => {
+      let going = !response.destroyed;
+      while (going) {
+        this.floodedBytes += chunk.length;
+        going = response.write(chunk) && !response.destroyed;
+      }
+    };
+    response.on('drain', more);
+    more();
+  }
 }
 
 function answer(response: ServerResponse, status: number, body: object | undefined): void {
