@@ -168,8 +168,9 @@ async function findBackup(manager: EntityManager, job: JobView): Promise<BackupE
 /** Until the transaction ends, nobody asks for the backup's deletion: whether it was asked for before is decided. */
 async function lockBackup(tx: EntityManager, job: JobView): Promise<BackupEntity> {
   const where = { projectId: job.projectId, id: job.subjectId };
-  await tx.findOne(BackupEntity, { where, lock: { mode: 'pessimistic_write' } });
-  return findBackup(tx, job);
+  const row = await tx.findOne(BackupEntity, { where, lock: { mode: 'pessimistic_write' } });
+  if (row === null) throw new DomainError('InternalError', `backup ${job.subjectId} has no row`);
+  return row;
 }
 
 async function keepResult(tx: EntityManager, job: JobView, manifest: ArchiveManifest): Promise<void> {
