@@ -133,7 +133,7 @@ export class StepLedger {
       const rows = await returning<{ id: string }>(
         tx,
         `UPDATE magnetodb_backup.job_steps
-            SET lease_expires_at = ${LEASE}, cursor = $4, attempts = CASE WHEN cursor::text = $4::text THEN attempts ELSE 0 END
+            SET lease_expires_at = ${LEASE}, cursor = $4::text::json, attempts = CASE WHEN cursor::text = $4::text THEN attempts ELSE 0 END
           WHERE ${IS_MINE} RETURNING id`,
         [this.settings.leaseMillis, step.id, step.token, JSON.stringify(cursor)],
       );
