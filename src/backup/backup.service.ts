@@ -17,6 +17,7 @@ import { RequestTokens, TokenUse, tokenConflict } from './request-tokens';
 import { BackupListQuery, CreateBackupRequest, DeleteBackupQuery, JobChange } from './rest/backup-requests';
 import { BackupView } from './rest/backup.presenter';
 import { findTable, parseTableParam } from './table-finder';
+import { inTransaction } from './transactions';
 
 /** A table of a project, as a URL names it. */
 export interface TableAddress {
@@ -63,7 +64,7 @@ export class BackupService {
     const id = newId();
     const location = await this.stores.locationOf(strategy.location, { projectId, backupId: id });
     const row = this.newRow(id, request.name, table, strategy, location);
-    const made = await this.dataSource.transaction(async (tx) => {
+    const made = await inTransaction(this.dataSource, async (tx) => {
       if (use && (await this.tokens.claim(tx, use, id)) !== id) return false;
       await this.checkQuota(tx, projectId);
       await this.catalogue.insert(tx, row);
@@ -91,7 +92,7 @@ export class BackupService {
     const row = await this.find(address, id);
     const { createJobId } = row;
     const changed =
-      row.status === 'CREATING' && createJobId !== null && (await this.dataSource.transaction((tx) => this.queue.adjust(tx, createJobId, change)));
+      row.status === 'CREATING' && createJobId !== null && (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, createJobId, change)));
     if (!changed) throw new DomainError('ConflictError', 'The backup is not being made: there is nothing to pause or to limit.');
     await this.queue.wake();
     return this.withProgressOf(row);
@@ -103,13 +104,13 @@ export class BackupService {
    */
   async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery): Promise<BackupView> {
     await this.find(address, id);
-    const row = await this.dataSource.transaction((tx) => this.deleteWithin(tx, address.projectId, id, query));
+    const row = await inTransaction(this.dataSource, (tx) => this.deleteWithin(tx, address.projectId, id, query));
     await this.queue.wake();
     return { backup: row, progress: undefined };
   }
 
   private async deleteWithin(tx: EntityManager, projectId: string, id: Uuid, query: DeleteBackupQuery): Promise<BackupEntity> {
-    // The job's row is locked before the backup's, as the runner does when a job ends: else the two could wait for each other.
+    // The job first: it tells whether anybody will still end it.
     const seen = await tx.findOneBy(BackupEntity, { projectId, id });
     const cancelled =
       seen?.status === 'CREATING' && seen.createJobId !== null && (await this.queue.cancel(tx, seen.createJobId, cancelledBy('The backup was deleted while it was being made.')));

@@ -31,4 +31,5 @@ export { ManagementController } from './rest/management.controller';
 export { Answer, present, presentLastId, presentProgress, presentTime } from './rest/presenting';
 export { findTable, parseTableParam } from './table-finder';
 export { CLOCK, STRATEGY_CONFIG } from './tokens';
+export { inTransaction } from './transactions';
 export { TypeormBackupLedger } from './typeorm-backup-ledger';

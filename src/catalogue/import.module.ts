@@ -1,12 +1,8 @@
-import { DynamicModule, Module, ModuleMetadata } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { BackupModule } from '../backup';
 import { IMPORT_CONTROLLERS } from './import.controller';
 import { ImportService } from './import.service';
 
-/** The REST call that imports a backup. */
-@Module({})
-export class ImportModule {
-  /** @param imports the backup module, and modules that give what BackupModule asks for */
-  static forRoot(imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
-    return { module: ImportModule, imports, controllers: IMPORT_CONTROLLERS, providers: [ImportService] };
-  }
-}
+/** The REST call that imports a backup. It asks for the same as BackupModule. */
+@Module({ imports: [BackupModule], controllers: IMPORT_CONTROLLERS, providers: [ImportService] })
+export class ImportModule {}

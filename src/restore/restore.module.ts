@@ -1,20 +1,15 @@
-import { DynamicModule, Module, ModuleMetadata } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { BackupModule } from '../backup';
 import { RESTORE_CONTROLLERS } from './rest/restores.controller';
 import { RestoreCatalogue } from './restore-catalogue';
 import { RestorePlanner } from './restore-planner';
 import { RestoreService } from './restore.service';
 
-/** The REST calls on restores. */
-@Module({})
-export class RestoreModule {
-  /** @param imports the backup module, and modules that give what BackupModule asks for */
-  static forRoot(imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
-    return {
-      module: RestoreModule,
-      imports,
-      controllers: RESTORE_CONTROLLERS,
-      providers: [RestoreCatalogue, RestorePlanner, RestoreService],
-      exports: [RestoreService],
-    };
-  }
-}
+/** The REST calls on restores. It asks for the same as BackupModule. */
+@Module({
+  imports: [BackupModule],
+  controllers: RESTORE_CONTROLLERS,
+  providers: [RestoreCatalogue, RestorePlanner, RestoreService],
+  exports: [RestoreService],
+})
+export class RestoreModule {}

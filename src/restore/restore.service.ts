@@ -12,6 +12,7 @@ import {
   TableScope,
   TokenUse,
   findTable,
+  inTransaction,
   parseTableParam,
   tokenConflict,
 } from '../backup';
@@ -89,7 +90,7 @@ export class RestoreService {
   /** Pauses, resumes or limits a running restore. @throws DomainError RestoreJobNotExists; ConflictError if it is finished */
   async change(address: TableAddress, id: Uuid, change: JobChange): Promise<RestoreView> {
     const row = await this.find(address, id);
-    const changed = row.status === 'RESTORING' && (await this.dataSource.transaction((tx) => this.queue.adjust(tx, row.jobId, change)));
+    const changed = row.status === 'RESTORING' && (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, row.jobId, change)));
     if (!changed) throw new DomainError('ConflictError', 'The restore is finished: there is nothing to pause or to limit.');
     await this.queue.wake();
     return this.withProgressOf(row);
@@ -100,13 +101,13 @@ export class RestoreService {
     const row = await this.find(address, id);
     const cancelled =
       row.status === 'RESTORING' &&
-      (await this.dataSource.transaction((tx) => this.queue.cancel(tx, row.jobId, new DomainError('Cancelled', 'The restore was cancelled.'))));
+      (await inTransaction(this.dataSource, (tx) => this.queue.cancel(tx, row.jobId, new DomainError('Cancelled', 'The restore was cancelled.'))));
     if (cancelled) {
       await this.queue.wake();
       return this.withProgressOf(row);
     }
     const finished = await this.find(address, id);
-    await this.dataSource.transaction(async (tx) => {
+    await inTransaction(this.dataSource, async (tx) => {
       await tx.delete(RestoreProofEntity, { restoreId: id });
       await tx.delete(RestoreEntity, { projectId: address.projectId, id, status: Not('RESTORING') });
     });
@@ -116,7 +117,7 @@ export class RestoreService {
   /** False: the same request made another job meanwhile. */
   private async insert(row: RestoreEntity, plan: RestorePlan, archive: Archive, use: TokenUse | undefined): Promise<boolean> {
     try {
-      return await this.dataSource.transaction(async (tx) => {
+      return await inTransaction(this.dataSource, async (tx) => {
         if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;
         await tx.insert(RestoreEntity, { ...row });
         await this.enqueue(tx, row, plan, archive);
