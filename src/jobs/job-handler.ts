@@ -52,18 +52,24 @@ export interface StepContext {
   readonly cursor: Json;
   /** 1 for the first try. */
   readonly attempt: number;
-  /** Aborted when the lease is lost, the job is cancelled or the process drains. Reason: a DomainError or undefined. */
+  /**
+   * Aborted when the lease is lost, the job fails or is cancelled or paused for long, the process drains, or the step stalls.
+   * Reason: a DomainError. A step that does not heed it is given up when its lease ends.
+   */
   readonly signal: AbortSignal;
   /** Waits while the job is paused or over its rate limit. Rejects when `signal` is aborted. */
   throttle(amount: { bytes: number; items: number }): Promise<void>;
   /**
    * Keeps the cursor and progress, and whatever `inTransaction` writes, in one transaction that is fenced by the lease: if the
-   * lease was lost, everything is rolled back and it rejects.
+   * lease was lost, everything is rolled back and it rejects. A cursor other than the last is progress: attempts count anew.
    */
   commit(cursor: Json, progress: StepProgress, inTransaction?: (tx: EntityManager) => Promise<void>): Promise<void>;
 }
 
-/** `inTransaction` commits together with the end of the step. `nextSteps` are steps of the following stage. */
+/**
+ * `inTransaction` commits together with the end of the step; it may be called again after a rollback. `nextSteps` are steps of
+ * the following stage.
+ */
 export interface StepOutcome {
   readonly nextSteps?: readonly NewStep[];
   readonly progress?: StepProgress;
@@ -81,7 +87,7 @@ export interface JobHandler {
   /** Runs as one step after failure or cancellation, before `failed`; it is retried until it works or its attempts are over. */
   readonly cleanupStage: string;
   runStep(step: StepContext): Promise<StepOutcome>;
-  /** When the first step is claimed for the first time: in that transaction (the `start` event). */
+  /** Before the first step runs (cleanup, for a job cancelled while queued), in the transaction that marks the job begun (the `start` event). */
   started(job: JobView, tx: EntityManager): Promise<void>;
   /** In the transaction that ends the job. */
   succeeded(job: JobView, tx: EntityManager): Promise<void>;
@@ -91,7 +97,10 @@ export interface JobHandler {
 /** What the API layer asks of the runner. All but `wake` take part in the caller's transaction. */
 export interface JobQueue {
   enqueue(tx: EntityManager, job: { id: string; kind: string; projectId: string; subjectId: string; params: Json; rateLimit?: RateLimit | null }): Promise<void>;
-  /** Asks for cancellation: the job ends in `failed` with this error after its cleanup. A finished job: returns false. */
+  /**
+   * Asks for cancellation: the job ends in `failed` with this error after its cleanup, unless its very last step ends before
+   * it notices: then it succeeds. A finished job: returns false.
+   */
   cancel(tx: EntityManager, jobId: string, error: DomainError): Promise<boolean>;
   /** `paused` and/or `rateLimit` (null removes it). A finished job: returns false. */
   adjust(tx: EntityManager, jobId: string, change: { paused?: boolean; rateLimit?: RateLimit | null }): Promise<boolean>;

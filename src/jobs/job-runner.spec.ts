@@ -1,42 +1,13 @@
-import { once } from 'node:events';
 import { DataSource } from 'typeorm';
 import { TestDatabase, createTestDatabase } from '../../test/setup/database';
+import { ScriptedHandler, aborted, untilState as untilJobState } from '../../test/setup/scripted-handler';
 import { until } from '../../test/setup/until';
 import { openDataSource } from '../database';
 import { DomainError, newId } from '../kernel';
 import { silentLogger } from '../telemetry';
-import { JobEntity, JobError, JobHandler, JobProgress, JobRunner, JobSettings, JobStepEntity, JobView, Json, PostgresJobQueue, StepContext, StepOutcome } from '.';
-
-/** A handler made of functions, that notes what happens to its jobs. */
-class ScriptedHandler implements JobHandler {
-  readonly cleanupStage = 'cleanup';
-  readonly notes: string[] = [];
-  readonly errors: JobError[] = [];
-  constructor(
-    readonly kind: string,
-    readonly stages: readonly string[],
-    private readonly script: (step: StepContext) => Promise<StepOutcome | void>,
-  ) {}
-  async runStep(step: StepContext): Promise<StepOutcome> {
-    return (await this.script(step)) ?? {};
-  }
-  async started(): Promise<void> {
-    this.notes.push('started');
-  }
-  async succeeded(): Promise<void> {
-    this.notes.push('succeeded');
-  }
-  async failed(_job: JobView, error: JobError): Promise<void> {
-    this.notes.push('failed');
-    this.errors.push(error);
-  }
-}
+import { JobEntity, JobHandler, JobProgress, JobRunner, JobSettings, JobStepEntity, Json, PostgresJobQueue } from '.';
 
 const FAST: Partial<JobSettings> = { pollMillis: 50, backoffMillis: 5, maxBackoffMillis: 20, leaseMillis: 3000, drainMillis: 5000 };
-
-function aborted(signal: AbortSignal): Promise<unknown> {
-  return signal.aborted ? Promise.resolve() : once(signal, 'abort');
-}
 
 describe('JobRunner', () => {
   let database: TestDatabase;
@@ -75,17 +46,7 @@ describe('JobRunner', () => {
     if (progress === undefined) throw new Error('no such job');
     return progress;
   };
-  const untilState = (id: string, state: JobProgress['state']): Promise<JobProgress> =>
-    until(
-      async () => {
-        const progress = await progressOf(id);
-        const { error } = await dataSource.manager.findOneByOrFail(JobEntity, { id });
-        if (progress.state !== state && progress.state === 'failed') throw new Error(`the job failed: ${JSON.stringify(error)}`);
-        return progress.state === state && progress;
-      },
-      20_000,
-      `the job did not become ${state}`,
-    );
+  const untilState = (id: string, state: JobProgress['state']): Promise<JobProgress> => untilJobState(dataSource, queue, id, state);
   const cancel = (id: string): Promise<boolean> =>
     dataSource.transaction((tx) => queue.cancel(tx, id, new DomainError('Cancelled', 'as you wish')));
 

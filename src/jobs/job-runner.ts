@@ -9,7 +9,7 @@ import { JobControl } from './job-control';
 import type { JobHandler } from './job-handler';
 import { JOBS_CHANNEL } from './job-rows';
 import { DEFAULT_JOB_SETTINGS, JobSettings } from './job-settings';
-import { ClaimedStep, StepLedger, leaseLost } from './step-ledger';
+import { ClaimedStep, LeaseLost, StepLedger } from './step-ledger';
 import { StepRun } from './step-run';
 
 export interface JobRunnerOptions {
@@ -139,7 +139,7 @@ export class JobRunner {
     const { renewed, kept } = await this.ledger.renew(runs.map((run) => run.step));
     for (const run of runs) {
       if (renewed.has(run.step.token)) run.renewed(sentAt);
-      else if (!kept.has(run.step.token) && this.runs.has(run)) run.stop('lease-lost', leaseLost());
+      else if (!kept.has(run.step.token) && this.runs.has(run)) run.stop('lease-lost', new LeaseLost());
     }
   }
 

@@ -26,8 +26,11 @@ export interface JobCondition {
   readonly holders: number;
 }
 
-export function leaseLost(): DomainError {
-  return new DomainError('ServiceUnavailable', 'the step was given to another process', { transient: true });
+/** The step is another process's by now, or may be. */
+export class LeaseLost extends DomainError {
+  constructor() {
+    super('ServiceUnavailable', 'the step was given to another process', { transient: true });
+  }
 }
 
 const LEASE = `clock_timestamp() + $1 * interval '1 millisecond'`;
@@ -137,7 +140,7 @@ export class StepLedger {
           WHERE ${IS_MINE} RETURNING id`,
         [this.settings.leaseMillis, step.id, step.token, JSON.stringify(cursor)],
       );
-      if (rows.length === 0) throw leaseLost();
+      if (rows.length === 0) throw new LeaseLost();
       await inTransaction?.(tx);
       await addProgress(tx, step, progress, 0);
       failPoint('job.before-commit');
@@ -275,7 +278,7 @@ export class StepLedger {
       `UPDATE magnetodb_backup.job_steps SET lease_expires_at = ${LEASE} WHERE ${IS_MINE} RETURNING id`,
       [this.settings.leaseMillis, step.id, step.token],
     );
-    if (rows.length === 0) throw leaseLost();
+    if (rows.length === 0) throw new LeaseLost();
   }
 }
 
@@ -289,7 +292,7 @@ async function addProgress(tx: EntityManager, step: ClaimedStep, progress: StepP
       WHERE id = $1 RETURNING *`,
     [step.job.id, progress.items ?? 0, progress.bytes ?? 0, stepsDone, step.cleanup],
   );
-  if (rows[0] === undefined) throw leaseLost();
+  if (rows[0] === undefined) throw new LeaseLost();
   return rows[0];
 }
 

@@ -8,7 +8,7 @@ import type { JobControl } from './job-control';
 import type { JobError, JobHandler, Json, StepContext, StepOutcome, StepProgress } from './job-handler';
 import { viewOf } from './job-rows';
 import type { JobSettings } from './job-settings';
-import { ClaimedStep, StepLedger, leaseLost } from './step-ledger';
+import { ClaimedStep, LeaseLost, StepLedger } from './step-ledger';
 
 /** Why a step is stopped from outside. Only a stall counts as a failed attempt. */
 export type StopReason = 'lease-lost' | 'failing' | 'draining' | 'paused' | 'stalled';
@@ -69,7 +69,7 @@ export class StepRun implements StepContext {
   /** Stops what has lost its time. To be called often. */
   check(now: number): void {
     // A sixth before the end, so that work ceases before another process may begin it.
-    if (now > this.deadline - this.settings.leaseMillis / 6) this.stop('lease-lost', leaseLost());
+    if (now > this.deadline - this.settings.leaseMillis / 6) this.stop('lease-lost', new LeaseLost());
     if (now > this.lastSign + this.settings.stallMillis) {
       this.stop('stalled', new DomainError('ServiceUnavailable', 'a step of the job made no progress', { transient: true }));
     }
@@ -98,6 +98,7 @@ export class StepRun implements StepContext {
     try {
       await this.ledger.commit(this.step, cursor, progress, inTransaction);
     } catch (error) {
+      if (error instanceof LeaseLost) this.stop('lease-lost', error);
       throw unavailableError(error) ?? error;
     }
     if (JSON.stringify(cursor) !== JSON.stringify(this.cursor)) this.attempts = 0;
