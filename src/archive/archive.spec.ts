@@ -156,6 +156,13 @@ describe('proof', () => {
     );
   });
 
+  it('a manifest that was changed by hand, its own digest not, is refused', async () => {
+    const store = await sample();
+    const manifest = String(store.objects.get('manifest.json'));
+    store.objects.set('manifest.json', Buffer.from(manifest.replace('Cities.v1', 'Cities.v2')));
+    await expect(readManifest(store)).rejects.toEqual(damagedNaming('manifest.json'));
+  });
+
   it('a missing chunk is noticed and named', async () => {
     const store = await sample();
     const { name } = firstEntry(store);
