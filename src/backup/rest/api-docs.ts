@@ -11,21 +11,13 @@ import {
   ApiResponse,
   ApiSecurity,
   ApiTags,
-  DocumentBuilder,
   getSchemaPath,
 } from '@nestjs/swagger';
 import { TABLE_NAME_PATTERN } from '../../kernel';
 
-/** Names of the security schemes in the served document. */
-export const X_AUTH_TOKEN_SCHEME = 'x-auth-token';
-export const BEARER_SCHEME = 'bearer';
-
-/** What a host adds to its document so that the calls' security can be filled in. */
-export function addApiSecurity(builder: DocumentBuilder): DocumentBuilder {
-  return builder
-    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token', description: 'A Keystone token' }, X_AUTH_TOKEN_SCHEME)
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'The same token as Authorization: Bearer' }, BEARER_SCHEME);
-}
+/** Names of the security schemes; the host declares them in its document. */
+const X_AUTH_TOKEN_SCHEME = 'x-auth-token';
+const BEARER_SCHEME = 'bearer';
 
 /** The schema of one key, in the terms of Nest's ApiProperty. */
 export type KeySchema = ApiPropertyOptions;
@@ -115,7 +107,7 @@ export const PROJECT_PARAM: ParamDoc = { name: 'project_id', description: 'The p
 export const TABLE_PARAM: ParamDoc = {
   name: 'table',
   description: 'The table’s name or its id; a name is tried first.',
-  example: 'cities',
+  example: 'Thread',
   pattern: TABLE_NAME_PATTERN.source,
 };
 export const ID_PATTERN = '^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$';

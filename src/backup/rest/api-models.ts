@@ -36,7 +36,7 @@ const ProgressModel = apiModel('Progress', {
 
 const LinkModel = apiModel('Link', {
   rel: { type: 'string', example: 'self' },
-  href: { type: 'string', format: 'uri', example: 'http://localhost:8480/v1/demo/management/cities/backups/01890a5d-ac96-774b-bcce-b302099a8057' },
+  href: { type: 'string', format: 'uri', example: 'http://localhost:8480/v1/demo/management/Thread/backups/01890a5d-ac96-774b-bcce-b302099a8057' },
 });
 
 /** Keys that backups and restore jobs share. */
@@ -88,7 +88,7 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
     [keys.backupId]: idKey(dialect, 'The backup’s id.'),
     [keys.backupName]: { type: 'string', minLength: 1, maxLength: 255, example: 'nightly' },
     table_id: tableIdKey(dialect, 'The id of the table that was backed up.'),
-    table_name: { type: 'string', example: 'cities' },
+    table_name: { type: 'string', example: 'Thread' },
     status: { type: 'string', enum: [...BACKUP_STATUSES], example: 'CREATED' },
     [keys.startedAt]: TIME,
     [keys.finishedAt]: { ...TIME, ...OPTIONAL } as KeySchema,

@@ -41,7 +41,7 @@ function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
     [keys.restoreId]: idKey(dialect, 'The restore job’s id.', EXAMPLE_RESTORE_ID),
     backup_id: idKey(dialect, 'The backup that is restored, as its manifest says.', undefined, OPTIONAL),
     table_id: tableIdKey(dialect, 'The target’s id, once it is published.', OPTIONAL),
-    table_name: { type: 'string', example: 'cities' },
+    table_name: { type: 'string', example: 'Thread' },
     status: { type: 'string', enum: [...RESTORE_STATUSES], example: 'RESTORED' },
     [keys.startedAt]: TIME,
     [keys.finishedAt]: { ...TIME, ...OPTIONAL } as KeySchema,
