@@ -209,6 +209,25 @@ describe('external hosts', () => {
     });
   });
 
+  it('may not reach into an internal store that lies on an allowed host itself', async () => {
+    registry = makeRegistry(
+      { internalUrl: 'https://storage.example.org/own' },
+      { adapters: { http: () => new MemoryObjectStore() } },
+    );
+    const backup = { projectId: 'demo', backupId };
+    for (const path of ['/own', '/own/other', '']) {
+      await expect(registry.locationOf(external(`https://storage.example.org${path}`), backup)).rejects.toMatchObject({
+        code: 'Forbidden',
+      });
+    }
+    expect(await registry.locationOf(external('https://storage.example.org/owner'), backup)).toMatchObject({
+      type: 'external',
+    });
+    await expect(
+      registry.locationOfSource(source(`https://storage.example.org/own/other/${backupId}`), 'demo'),
+    ).rejects.toMatchObject({ code: 'BackupNotExists' });
+  });
+
   it('are served once an adapter is registered, with the credentials of the request only', async () => {
     const targets: StoreTarget[] = [];
     const own: Credentials = new Map([['key', new Secret('ours')]]);
@@ -238,7 +257,11 @@ describe('external hosts', () => {
 describe('opened stores', () => {
   it('are retried below the name check, once', async () => {
     const faulty = new FaultyObjectStore(new MemoryObjectStore());
-    registry = makeRegistry({ retry: { attempts: 3, sleep: async () => undefined } }, { decorate: () => faulty });
+    let waits = 0;
+    const sleep = async (): Promise<void> => {
+      if (++waits > 100) throw new Error('tried again and again');
+    };
+    registry = makeRegistry({ retry: { attempts: 3, sleep } }, { decorate: () => faulty });
     const store = await registry.open(
       await registry.locationOf({ type: 'internal' }, { projectId: 'demo', backupId: newId() }),
     );

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { objectStoreContract, listed, readObject, sourceOf } from '../../test/contract/object-store.contract';
 import { DomainError } from '../kernel';
@@ -11,10 +12,14 @@ const options: RetryOptions = {
   baseDelayMillis: 100,
   maxDelayMillis: 250,
   random: () => 0.999,
-  sleep: async (millis) => void waits.push(millis),
+  sleep: async (millis) => {
+    // So that tries without end fail a test instead of hanging it.
+    if (waits.push(millis) > 1000) throw new Error('tried again and again');
+  },
 };
 
 objectStoreContract('retrying, around a store that fails twice at each operation', async () => {
+  waits.length = 0;
   const faulty = new FaultyObjectStore(new MemoryObjectStore());
   for (const operation of ['put', 'get', 'head', 'delete', 'list'] as const)
     faulty.failTransiently({ operation, times: 2 });
@@ -123,6 +128,18 @@ describe('retrying', () => {
         for await (const _chunk of stream ?? []);
       })(),
     ).rejects.toMatchObject({ code: 'StorageError' });
+  });
+
+  it.each(['unread', 'half read'])('lets the stream below go when its own is dropped %s', async (when) => {
+    let below: Readable | undefined;
+    const get = faulty.get.bind(faulty);
+    jest.spyOn(faulty, 'get').mockImplementation(async (...call) => (below = await get(...call)));
+    const stream = await retrying(faulty, options).get('object');
+    const closed = new Promise((resolve) => stream?.once('close', resolve));
+    if (when === 'half read') for await (const _chunk of stream ?? []) break;
+    stream?.destroy();
+    await closed;
+    expect(below?.destroyed).toBe(true);
   });
 
   it('stops waiting when the signal is aborted, with its reason', async () => {

@@ -73,7 +73,7 @@ function resuming(inner: ObjectStore, name: string, range: GetOptions, first: Re
   let current: Readable | undefined;
   async function* bytes(): AsyncGenerator<Buffer> {
     let position = range.start ?? 0;
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       try {
         const stream = current ?? use(await inner.get(name, { ...range, start: position }));
         for await (const chunk of stream as AsyncIterable<Buffer>) {
