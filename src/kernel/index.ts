@@ -22,11 +22,8 @@ export {
 export * from './item-lines';
 export * from './limits';
 export * from './location-url';
-export * from './location-url';
 export * from './model';
 export * from './number';
-export * from './secret';
-export * from './semantics';
 export * from './secret';
 export * from './semantics';
 export * from './table-digest';
