@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { TableDigest, bucketOf, canonicalItem, canonicalKey, digestHex, itemDigest, parseItem, schemaFromJson } from '../src/kernel';
 import { ApiClient, Backup, Progress, RestoreJob } from './api-client';
 import { CITIES_TABLE, TABLE_NAME, cityItems } from './cities';
@@ -57,7 +58,7 @@ async function main(): Promise<Report> {
     say(`Dropped the table. Its backup lies at ${source}`);
 
     say('Starting a second, empty deployment');
-    second = await Deployment.start('second', { ALLOWED_LOCATIONS: new URL('.', source.endsWith('/') ? source.slice(0, -1) : source).href });
+    second = await Deployment.start('second', { ALLOWED_FOLDERS: fileURLToPath(new URL('.', source)) });
     const there = new ApiClient(second.url, DEMO_TOKEN, DEMO_PROJECT);
     await timed(phases, 'restore', () => restore(there, source), () => backup.item_count ?? 0);
     const compared = await timed(phases, 'compare', () => compare(there), (result) => result.items);

@@ -43,6 +43,10 @@ export interface BackupRestoreOptions {
   readonly replaceGraceSeconds?: number;
   /** Pause between two sweeps of the table backend, in seconds; 0: the host sweeps. Default 60. */
   readonly sweepSeconds?: number;
+  /** What clients call this service (scheme and authority), for links. Default: what the request's Host header says. */
+  readonly publicUrl?: string;
+  /** How many backups a project may have; one more is 413. Default: any number. */
+  readonly maxBackupsPerProject?: number;
   /** Take scheme and host of links from `X-Forwarded-*`. Default false. */
   readonly trustProxy?: boolean;
   /** Senders of notifications beside the log. */

@@ -27,5 +27,14 @@ export {
   rejectUnknownQuery,
   requestBaseUrl,
   RequestIdInterceptor,
+  requestIdOf,
 } from './http';
 export * from './tables';
+export { BackupRestoreAsyncOptions } from './backup-restore.core';
+export { BackupRestoreModule } from './backup-restore.module';
+export { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions, JobSettings } from './backup-restore.options';
+export { EmbeddedServer, EmbeddedServerOptions } from './database';
+export { NotificationEvent, NotificationSender } from './notifications';
+export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget } from './storage';
+export { StrategyConfig, parseStrategyConfig } from './strategy';
+export { LogLevel, Logger, PRODUCT_VERSION, createLogger, httpLoggerOptions, silentLogger } from './telemetry';

@@ -64,8 +64,6 @@ function toChunk(row: BackupObjectEntity): CommittedChunk {
   if (row.entry === null || row.digest === null || row.rangeIndex === null) {
     throw new DomainError('InternalError', `the ledger's row of ${row.name} is not a committed chunk`);
   }
-  const digest = TableDigest.fromJSON(JSON.parse(row.digest));
-  if (digest === undefined) throw new DomainError('InternalError', `the ledger's digest of ${row.name} is unreadable`);
   const entry: ChunkEntry = chunkEntryFromJson(row.entry);
-  return { entry, rangeIndex: row.rangeIndex, digest };
+  return { entry, rangeIndex: row.rangeIndex, digest: TableDigest.fromJSON(JSON.parse(row.digest)) };
 }

@@ -1,4 +1,5 @@
 import { IsArray, IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { LogLevel } from '../index';
 import { Setting } from './setting';
 
 const DAY = 86_400;
@@ -25,9 +26,13 @@ export class GatewaySettings {
   @IsOptional() @IsString()
   objectsUrl: string | undefined = undefined;
 
-  @Setting('ALLOWED_LOCATIONS', 'list', 'Outside locations that users may name, separated by commas: `file:///folder` or a host. Empty: none')
+  @Setting('ALLOWED_FOLDERS', 'list', 'Absolute folders that `file:///…` locations of users may lie in, separated by commas. Empty: none')
   @IsArray()
-  allowedLocations: string[] = [];
+  allowedFolders: string[] = [];
+
+  @Setting('ALLOWED_HOSTS', 'list', 'Hosts that locations of users may name: `host`, `host:port`, `*.domain`, separated by commas. Empty: none')
+  @IsArray()
+  allowedHosts: string[] = [];
 
   @Setting('DEV_TOKENS', 'text', 'Development tokens: `tokenA=demo:member;tokenB=other:admin,member`. Refused with `NODE_ENV=production`', 'one is made up and printed')
   @IsOptional() @IsString()
@@ -113,10 +118,18 @@ export class GatewaySettings {
   @IsInt() @Min(1024)
   maxItemBytes = 1024 * 1024;
 
+  @Setting('MAX_BACKUPS_PER_PROJECT', 'integer', 'Backups that a project may have; one more is 413', 'any number')
+  @IsOptional() @IsInt() @Min(1)
+  maxBackupsPerProject: number | undefined = undefined;
+
+  @Setting('PUBLIC_URL', 'text', 'What clients call this service (`https://host`), for links', "the request's Host header")
+  @IsOptional() @IsString()
+  publicUrl: string | undefined = undefined;
+
   @Setting('TRUST_PROXY', 'boolean', 'Take scheme and host of links from `X-Forwarded-*`')
   trustProxy = false;
 
   @Setting('LOG_LEVEL', 'text', 'pino level: `trace debug info warn error fatal silent`')
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-  logLevel = 'info';
+  logLevel: LogLevel = 'info';
 }

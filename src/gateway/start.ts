@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { Logger } from 'nestjs-pino';
 import {
   BackupRestoreOptions,
   EmbeddedServer,
@@ -13,7 +14,6 @@ import {
   createLogger,
   createPostgresTableBackend,
   fastifyServerOptions,
-  nestLogger,
   parseStrategyConfig,
 } from '../index';
 import { keepBulkLoadsStreaming } from './data/keep-bulk-loads-streaming';
@@ -59,7 +59,8 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
       },
       storage: {
         internalUrl: settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href,
-        allowedLocations: settings.allowedLocations,
+        allowedFolders: settings.allowedFolders,
+        allowedHosts: settings.allowedHosts,
       },
       ...(settings.strategiesFile === undefined
         ? {}
@@ -76,6 +77,8 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
       ...(settings.exclusiveGateways === undefined ? {} : { exclusiveGateways: settings.exclusiveGateways === 'true' }),
       replaceGraceSeconds: settings.replaceGraceSeconds,
       sweepSeconds: settings.sweepSeconds,
+      ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
+      ...(settings.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: settings.maxBackupsPerProject }),
       trustProxy: settings.trustProxy,
       logger,
     };
@@ -84,13 +87,15 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
       trustProxy: settings.trustProxy,
     });
     const app = await NestFactory.create<NestFastifyApplication>(
-      GatewayModule.forRoot(plugin, {
-        maxItemBytes: settings.maxItemBytes,
-        baseUrl: { trustProxy: settings.trustProxy },
-      }),
+      GatewayModule.forRoot(
+        plugin,
+        { maxItemBytes: settings.maxItemBytes, baseUrl: { trustProxy: settings.trustProxy } },
+        logger,
+      ),
       adapter,
-      { logger: nestLogger(logger), abortOnError: false },
+      { bufferLogs: true, abortOnError: false },
     );
+    app.useLogger(app.get(Logger));
     stops.push(() => app.close());
     keepBulkLoadsStreaming(app.getHttpAdapter().getInstance());
     serveOpenApi(app);
@@ -127,7 +132,7 @@ function serveOpenApi(app: NestFastifyApplication): void {
     .setTitle('MagnetoDB with backup and restore')
     .setDescription("MagnetoDB's data API, and the management API that backs tables up and restores them.")
     .setVersion(PRODUCT_VERSION)
-    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token' }, 'X-Auth-Token')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token' }, 'x-auth-token')
     .addBearerAuth()
     .build();
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {

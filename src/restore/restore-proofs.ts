@@ -1,5 +1,5 @@
 import { EntityManager } from 'typeorm';
-import { DomainError, TableDigest } from '../kernel';
+import { TableDigest } from '../kernel';
 import { StepContext } from '../jobs';
 import { LoadProof } from './engine/portable-restore';
 import { RestoreProofEntity } from './restore.entity';
@@ -31,17 +31,11 @@ export async function addUpProofs(manager: EntityManager, restoreId: string, pha
       .limit(200)
       .getMany();
     for (const row of rows) {
-      sum.loaded.merge(read(row.digest));
-      if (row.skippedDigest !== null) sum.skipped.merge(read(row.skippedDigest));
+      sum.loaded.merge(TableDigest.fromJSON(JSON.parse(row.digest)));
+      if (row.skippedDigest !== null) sum.skipped.merge(TableDigest.fromJSON(JSON.parse(row.skippedDigest)));
     }
     const last = rows.at(-1);
     if (last === undefined) return sum;
     after = last.stepId;
   }
-}
-
-function read(json: string): TableDigest {
-  const digest = TableDigest.fromJSON(JSON.parse(json));
-  if (digest === undefined) throw new DomainError('InternalError', 'a proof in the ledger is unreadable');
-  return digest;
 }

@@ -13,7 +13,8 @@ import { addUpProofs, saveProof } from './restore-proofs';
 
 /** What every later step needs of the manifest, so that none has to read it again. */
 type Plan = {
-  readonly schema: Json;
+  /** `schemaToJson` as text. */
+  readonly schema: string;
   /** Items with an expiry at or before this second are not restored. */
   readonly expiryCutoff: number;
   /** Merging: the write time of every item. */
@@ -75,7 +76,7 @@ export class RestoreHandler implements JobHandler {
       await context.backend.openBuild(step.job.projectId, step.job.subjectId, manifest.schema);
     }
     failPoint('restore.plan.after-open');
-    const plan: Plan = { schema: schemaToJson(manifest.schema) as Json, expiryCutoff: Math.floor(this.deps.clock.now() / 1000), writeTimeMicros };
+    const plan: Plan = { schema: JSON.stringify(schemaToJson(manifest.schema)), expiryCutoff: Math.floor(this.deps.clock.now() / 1000), writeTimeMicros };
     const nextSteps = chunks.map((entry, index) => ({ payload: { plan, entry: { ...entry } as Json, index } }));
     return {
       // An empty table has no chunk: its one load step only hands the plan on.
@@ -196,7 +197,7 @@ export class RestoreHandler implements JobHandler {
 }
 
 function schemaOf(plan: Plan): TableSchema {
-  return schemaFromJson(plan.schema);
+  return schemaFromJson(JSON.parse(plan.schema));
 }
 
 async function findRestore(manager: EntityManager, job: JobView): Promise<RestoreEntity> {

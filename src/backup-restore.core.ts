@@ -1,0 +1,140 @@
+import { DynamicModule, FactoryProvider, Global, Module, ModuleMetadata, Provider } from '@nestjs/common';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { AuthModule } from './auth';
+import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, STRATEGY_CONFIG } from './backup';
+import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
+import { BackupRestoreRuntime } from './backup-restore.runtime';
+import { BackupDeleteHandler } from './catalogue';
+import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
+import { PLUGIN_ENTITIES } from './entities';
+import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
+import { Clock, systemClock } from './kernel';
+import { LogSender, NotificationSender, Notifier, OutboxDispatcher } from './notifications';
+import { RestoreHandler } from './restore';
+import { ObjectStoreRegistry } from './storage';
+import { parseStrategyConfig } from './strategy';
+import { TABLE_BACKEND } from './tables';
+import { silentLogger } from './telemetry';
+
+const DEFAULTS = { maxJobs: 8, maxJobsPerProject: 2, stepsPerProcess: 2, leaseSeconds: 15, maxAttempts: 8, rangeBytes: 64 * 1024 * 1024, maxRanges: 4096 };
+const DEFAULT_GRACE_SECONDS = 86_400;
+const SENDERS = Symbol('NotificationSenders');
+const DATA_SOURCE = getDataSourceToken(BACKUP_DATA_SOURCE);
+
+/** How the host gives its options: like every `forRootAsync` of Nest. */
+export interface BackupRestoreAsyncOptions {
+  readonly imports?: ModuleMetadata['imports'];
+  readonly inject?: FactoryProvider['inject'];
+  readonly useFactory: (...dependencies: never[]) => BackupRestoreOptions | Promise<BackupRestoreOptions>;
+}
+
+@Global()
+@Module({})
+class OptionsModule {
+  static forRootAsync({ imports, inject, useFactory }: BackupRestoreAsyncOptions): DynamicModule {
+    return {
+      module: OptionsModule,
+      imports: imports ?? [],
+      providers: [{ provide: BACKUP_RESTORE_OPTIONS, inject: inject ?? [], useFactory }],
+      exports: [BACKUP_RESTORE_OPTIONS],
+    };
+  }
+}
+
+/** A provider that is made of the options alone. */
+function fromOptions<T>(provide: FactoryProvider['provide'], make: (options: BackupRestoreOptions) => T): FactoryProvider<T> {
+  return { provide, inject: [BACKUP_RESTORE_OPTIONS], useFactory: make };
+}
+
+const PORTS: Provider[] = [
+  fromOptions(TABLE_BACKEND, (options) => options.tables),
+  fromOptions<Clock>(CLOCK, (options) => options.clock ?? systemClock),
+  fromOptions(STRATEGY_CONFIG, (options) => options.strategies ?? parseStrategyConfig({})),
+  fromOptions(ObjectStoreRegistry, ({ storage }) => new ObjectStoreRegistry(storage, storage)),
+  fromOptions<BackupOptions>(BACKUP_OPTIONS, (options) => ({
+    ...(options.exclusiveGateways === undefined ? {} : { exclusiveGateways: options.exclusiveGateways }),
+    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+    ...(options.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: options.maxBackupsPerProject }),
+    trustProxy: options.trustProxy ?? false,
+  })),
+  fromOptions<readonly NotificationSender[]>(SENDERS, (options) => [
+    new LogSender(options.logger ?? silentLogger),
+    ...(options.notificationSenders ?? []),
+  ]),
+  {
+    provide: Notifier,
+    inject: [SENDERS, CLOCK],
+    useFactory: (senders: readonly NotificationSender[], clock: Clock) => new Notifier({ clock, senders: senders.map((sender) => sender.name) }),
+  },
+  { provide: JOB_QUEUE, inject: [DATA_SOURCE], useFactory: (dataSource: DataSource) => new PostgresJobQueue(dataSource) },
+];
+
+const WORKERS: Provider[] = [
+  {
+    provide: OutboxDispatcher,
+    inject: [DATA_SOURCE, SENDERS, BACKUP_RESTORE_OPTIONS],
+    useFactory: (dataSource: DataSource, senders: readonly NotificationSender[], { logger }: BackupRestoreOptions) =>
+      new OutboxDispatcher({ dataSource, senders, log: logger ?? silentLogger }),
+  },
+  {
+    provide: JobRunner,
+    inject: [DATA_SOURCE, BACKUP_RESTORE_OPTIONS, ObjectStoreRegistry, Notifier, JOB_QUEUE, CLOCK],
+    useFactory: makeRunner,
+  },
+  BackupRestoreRuntime,
+];
+
+/** The runner with every kind of job that the plugin knows. */
+function makeRunner(
+  dataSource: DataSource,
+  options: BackupRestoreOptions,
+  stores: ObjectStoreRegistry,
+  notifier: Notifier,
+  queue: PostgresJobQueue,
+  clock: Clock,
+): JobRunner {
+  const jobs = { ...DEFAULTS, ...options.jobs };
+  const runner = new JobRunner({
+    dataSource,
+    log: options.logger ?? silentLogger,
+    settings: {
+      stepsPerProcess: jobs.stepsPerProcess,
+      jobsPerProject: jobs.maxJobsPerProject,
+      jobsInAll: jobs.maxJobs,
+      leaseMillis: jobs.leaseSeconds * 1000,
+      maxAttempts: jobs.maxAttempts,
+    },
+  });
+  const split = { targetBytes: jobs.rangeBytes, maxRanges: jobs.maxRanges };
+  const common = { dataSource, backend: options.tables, stores, notifier, clock, split };
+  runner.register(new BackupCreateHandler({ ...common, queue }));
+  runner.register(new BackupDeleteHandler(common));
+  runner.register(new RestoreHandler({ ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS }));
+  return runner;
+}
+
+/** What all modules of the plugin share: options, ports, database, guard, and what runs beside the calls. */
+@Global()
+@Module({})
+export class BackupRestoreCoreModule {
+  static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
+    return {
+      module: BackupRestoreCoreModule,
+      imports: [
+        OptionsModule.forRootAsync(options),
+        AuthModule.forRootAsync({ inject: [BACKUP_RESTORE_OPTIONS], useFactory: ({ auth }: BackupRestoreOptions) => auth }),
+        DatabaseModule.forRootAsync({
+          inject: [BACKUP_RESTORE_OPTIONS],
+          useFactory: ({ database, logger }: BackupRestoreOptions) => ({
+            ...database,
+            entities: [...PLUGIN_ENTITIES],
+            onConnectionError: (err: unknown) => (logger ?? silentLogger).warn({ err }, 'a connection to the job database was lost'),
+          }),
+        }),
+      ],
+      providers: [...PORTS, ...WORKERS],
+      exports: [...PORTS, DatabaseModule],
+    };
+  }
+}

@@ -1,0 +1,21 @@
+import { DynamicModule, Module } from '@nestjs/common';
+import { EventEmitterModule } from '@nestjs/event-emitter';
+import { BackupModule } from './backup';
+import { BackupRestoreAsyncOptions, BackupRestoreCoreModule } from './backup-restore.core';
+import { ImportModule } from './catalogue';
+import { RestoreModule } from './restore';
+
+/**
+ * The plugin: `BackupRestoreModule.forRootAsync({ imports, inject, useFactory })`, once in an application. It brings the management API
+ * in both dialects behind a guard of its own, and the workers that carry the jobs out. It runs on Express and Fastify.
+ */
+@Module({})
+export class BackupRestoreModule {
+  static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
+    return {
+      module: BackupRestoreModule,
+      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, ImportModule, EventEmitterModule.forRoot()],
+      exports: [BackupRestoreCoreModule],
+    };
+  }
+}

@@ -1,0 +1,17 @@
+import { BackupEntity, BackupObjectEntity, RequestTokenEntity } from './backup';
+import { JobEntity, JobStepEntity } from './jobs';
+import { EventDeliveryEntity, EventEntity } from './notifications';
+import { RestoreEntity, RestoreProofEntity } from './restore';
+
+/** Every TypeORM entity of the plugin. Their tables are made by `migrations/jobs`. */
+export const PLUGIN_ENTITIES = [
+  BackupEntity,
+  BackupObjectEntity,
+  RequestTokenEntity,
+  RestoreEntity,
+  RestoreProofEntity,
+  JobEntity,
+  JobStepEntity,
+  EventEntity,
+  EventDeliveryEntity,
+] as const;

@@ -1,0 +1,30 @@
+import { DynamicModule, Module } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
+import { BackupRestoreModule, BackupRestoreOptions, ErrorFilter, HttpModule, RequestIdInterceptor, TABLE_BACKEND, TableBackend, createLogger, httpLoggerOptions, requestIdOf } from '../index';
+import { DataApiModule } from './data/data-api.module';
+import { DataApiOptions } from './data/data-api.options';
+import { HEALTH_CHECKS, HealthCheck, HealthController } from './health/health.controller';
+import { MonitoringController } from './monitoring/monitoring.controller';
+
+/** The host: MagnetoDB's data API, monitoring and health, with the plugin imported as anybody would. */
+@Module({})
+export class GatewayModule {
+  static forRoot(plugin: BackupRestoreOptions, dataApi: DataApiOptions, logger: ReturnType<typeof createLogger>): DynamicModule {
+    return {
+      module: GatewayModule,
+      imports: [BackupRestoreModule.forRootAsync({ useFactory: () => plugin }), DataApiModule.forRoot(dataApi), HttpModule, LoggerModule.forRoot({ pinoHttp: httpLoggerOptions(logger, requestIdOf) })],
+      controllers: [MonitoringController, HealthController],
+      providers: [
+        // For what no controller answers: unknown paths, bodies that cannot be read.
+        { provide: APP_FILTER, useExisting: ErrorFilter },
+        { provide: APP_INTERCEPTOR, useExisting: RequestIdInterceptor },
+        {
+          provide: HEALTH_CHECKS,
+          inject: [TABLE_BACKEND],
+          useFactory: (tables: TableBackend): HealthCheck[] => [{ name: 'Storage', check: () => tables.ping() }],
+        },
+      ],
+    };
+  }
+}
