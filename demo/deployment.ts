@@ -17,7 +17,8 @@ export class Deployment {
     readonly url: string,
     private readonly child: ChildProcess,
     private readonly dataDir: string,
-    private readonly output: () => string,
+    /** The last of what it printed: for when something fails. */
+    readonly output: () => string,
   ) {}
 
   /** Starts `npm start`'s own program and waits until it says that it is ready. */

@@ -75,6 +75,9 @@ async function main(): Promise<Report> {
       differing_items: compared.differing,
       phases,
     };
+  } catch (error) {
+    for (const deployment of [first, second]) say(deployment?.output() ?? '');
+    throw error;
   } finally {
     await second?.stop();
     await first.stop();

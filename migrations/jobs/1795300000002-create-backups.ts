@@ -107,7 +107,7 @@ async function createRestoreTables(runner: QueryRunner): Promise<void> {
     CREATE TABLE magnetodb_backup.restore_proofs (
       restore_id uuid NOT NULL,
       phase text NOT NULL,
-      step_id uuid NOT NULL,
+      step_id text NOT NULL,
       digest text NOT NULL,
       skipped_digest text,
       PRIMARY KEY (restore_id, phase, step_id)

@@ -22,7 +22,7 @@ export async function saveProof(tx: EntityManager, step: StepContext, phase: 'lo
 /** The sum of all proofs of one phase. Reads a page of rows (about 10 KiB each) at a time. */
 export async function addUpProofs(manager: EntityManager, restoreId: string, phase: 'load' | 'verify'): Promise<LoadProof> {
   const sum: LoadProof = { loaded: new TableDigest(), skipped: new TableDigest() };
-  let after = '00000000-0000-0000-0000-000000000000';
+  let after = '';
   for (;;) {
     const rows = await manager
       .createQueryBuilder(RestoreProofEntity, 'p')

@@ -48,7 +48,7 @@ export class RestoreProofEntity {
   /** `load` or `verify`. */
   @PrimaryColumn('text') phase: string;
   /** Step id: proofs are replaced, never doubled, when a step runs again. */
-  @PrimaryColumn('uuid', { name: 'step_id' }) stepId: string;
+  @PrimaryColumn('text', { name: 'step_id' }) stepId: string;
   /** Counts and digests of the items written (load) or read back (verify), as TableDigest JSON text. */
   @Column('text') digest: string;
   /** load: those left out because they had expired. */
