@@ -26,7 +26,10 @@ export interface TableBackendCapabilities {
   readonly splitsPartitions: boolean;
 }
 
-/** One content of one table, fixed: reads through it never move to another content after a swap. Plain JSON, so that it can be kept in a ledger. */
+/**
+ * One content of one table, fixed: reads through it never move to another content after a swap. Plain JSON (but for
+ * `schema`: see `schemaToJson`), so that it can be kept in a ledger. Adapters go by `generation` alone; `schema` is for the caller.
+ */
 export interface TableHandle {
   readonly tableId: string;
   readonly generation: string;
@@ -167,6 +170,7 @@ export interface TableBackend {
   listTables(projectId: string, page: { limit: number; exclusiveStartName?: string }): Promise<{ names: string[]; lastEvaluatedName?: string }>;
   /** Every table of one project, or of all (monitoring). */
   listUsage(projectId?: string): Promise<TableDescription[]>;
+  /** The answer's status is DELETING. A table in MAINTENANCE is `TableLocked`. */
   dropTable(ref: TableRef): Promise<TableDescription>;
 
   // -- Items ----------------------------------------------------------------------------------------------
@@ -201,14 +205,17 @@ export interface TableBackend {
   loadItems(build: BuildHandle, items: readonly DecodedItem[]): Promise<void>;
   /** Called once all is loaded: builds what loading left out (indexes, statistics). Idempotent. */
   sealBuild(build: BuildHandle): Promise<void>;
-  /** Makes the build the table of that name, in one step. Idempotent: published already, it answers the same. */
+  /** Makes the build the table of that name, in one step. Idempotent: published already, it answers the same (`TableChanged` if it is no longer that table's content). */
   publishBuild(build: BuildHandle, name: string, mode: PublishMode): Promise<TableDescription>;
   /** Drops a build and all that it holds; an unknown or published one is left alone. */
   dropBuild(projectId: string, buildId: string): Promise<void>;
 
   /** From now on until `endMerge`, deletes leave marks, so that `mergeItems` brings nothing back. `owner` counts once. */
   beginMerge(ref: TableRef, owner: string): Promise<{ handle: TableHandle; writeTimeMicros: number }>;
-  /** Writes whole items with the given write time: newer writes and deletes win. Idempotent. */
+  /**
+   * Writes whole items with the given write time: newer writes and deletes win, of two merges the one that began later. Items that have expired are
+   * left out. Idempotent. Two different items of one key are `KeyCollision`; a content swapped away, or a merge ended, is `TableChanged`.
+   */
   mergeItems(ref: TableRef, handle: TableHandle, items: readonly DecodedItem[], writeTimeMicros: number): Promise<void>;
   endMerge(ref: TableRef, owner: string): Promise<void>;
 

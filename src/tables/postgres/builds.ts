@@ -109,7 +109,8 @@ export class Builds {
       await insertTable(tx, { id: row.tableId, ref: { projectId: row.projectId, name }, contentId: content.id, now });
       return;
     }
-    if (!table || table.id !== mode.tableId) throw conflict(`Table '${name}' is no longer the one that was to be restored into.`);
+    if (!table || table.id !== mode.tableId)
+      throw conflict(`Table '${name}' is no longer the one that was to be restored into.`);
     if (mode.mode === 'fill') await this.checkFillable(tx, table, content, mode.generation);
     await tx.query(`UPDATE magnetodb.table_info SET content_id = $2 WHERE id = $1`, [table.id, content.id]);
     await tx.query(`UPDATE magnetodb.table_contents SET table_id = $2 WHERE id = $1`, [content.id, table.id]);
@@ -136,7 +137,10 @@ export class Builds {
     return row.content;
   }
 
-  private async whileBuilding(build: BuildHandle, work: (tx: Connection, content: Content) => Promise<void>): Promise<void> {
+  private async whileBuilding(
+    build: BuildHandle,
+    work: (tx: Connection, content: Content) => Promise<void>,
+  ): Promise<void> {
     const { id } = await this.requireBuild(build);
     await this.services.db.transaction({ maintenance: true, prelude: lockBuildShared(id) }, async (tx) => {
       const row = await this.services.registry.findContent(tx, id);
@@ -154,7 +158,10 @@ async function copyItems(tx: Connection, content: Content, items: readonly Decod
     const { hash, range, indexed } = layout.rowKeys(decoded.item);
     writer.row([hash, range, decoded.canonical, decoded.expiresAt ?? null, LOADED_AT, ...indexed]);
   }
-  await tx.copyIn(`COPY ${content.sqlName} (${contentColumns(layout).join(', ')}) FROM STDIN (FORMAT binary)`, writer.end());
+  await tx.copyIn(
+    `COPY ${content.sqlName} (${contentColumns(layout).join(', ')}) FROM STDIN (FORMAT binary)`,
+    writer.end(),
+  );
 }
 
 /** Inserts what is not there; what is there must be the same. */

@@ -62,7 +62,10 @@ export async function createIndexes(tx: Connection, contentId: string, schema: T
 
 /** Hands a content to the sweep, which drops it from `dropAfter` (milliseconds since the epoch) on. */
 export async function retireContent(tx: Queryable, contentId: string, dropAfter: number): Promise<void> {
-  await tx.query(`UPDATE magnetodb.table_contents SET state = 'retired', drop_after = $2 WHERE id = $1`, [contentId, dropAfter]);
+  await tx.query(`UPDATE magnetodb.table_contents SET state = 'retired', drop_after = $2 WHERE id = $1`, [
+    contentId,
+    dropAfter,
+  ]);
 }
 
 export interface Usage {

@@ -13,7 +13,8 @@ export interface Rows<R> {
 
 /** Something to ask: the pool (each statement by itself), or one transaction. */
 export interface Queryable {
-  query<R extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Rows<R>>;
+  /** @param name of a statement whose text never changes: each connection then parses and plans it once */
+  query<R extends QueryResultRow>(text: string, values?: readonly unknown[], name?: string): Promise<Rows<R>>;
 }
 
 export interface TransactionOptions {
@@ -50,6 +51,8 @@ export class Database implements Queryable {
       idle_in_transaction_session_timeout: IDLE_TRANSACTION_MILLIS,
       keepAlive: true,
       application_name: 'magnetodb-tables',
+      // Everything here goes by key, in short statements that cost estimates of large tables make look long.
+      options: '-c jit=off -c random_page_cost=1.1',
       allowExitOnIdle: true,
     });
     // A connection that breaks is found out by whoever uses it next; unheard, its event would end the process.
@@ -57,8 +60,14 @@ export class Database implements Queryable {
     this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
-  async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Rows<R>> {
-    return this.withConnection(this.options.statementTimeoutMillis, (connection) => connection.query<R>(text, values));
+  async query<R extends QueryResultRow>(
+    text: string,
+    values: readonly unknown[] = [],
+    name?: string,
+  ): Promise<Rows<R>> {
+    return this.withConnection(this.options.statementTimeoutMillis, (connection) =>
+      connection.query<R>(text, values, name),
+    );
   }
 
   /** Runs `work` in a transaction (READ COMMITTED), again from the start if the server found a deadlock. */
@@ -95,7 +104,11 @@ export class Database implements Queryable {
   }
 }
 
-async function runTransaction<T>(connection: Connection, begin: string, work: (tx: Connection) => Promise<T>): Promise<T> {
+async function runTransaction<T>(
+  connection: Connection,
+  begin: string,
+  work: (tx: Connection) => Promise<T>,
+): Promise<T> {
   try {
     await connection.query(begin);
     const result = await work(connection);
@@ -118,8 +131,17 @@ export class Connection implements Queryable {
     private readonly timeoutMillis: number,
   ) {}
 
-  async query<R extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Rows<R>> {
-    const config = { text, values: [...values], query_timeout: this.timeoutMillis };
+  async query<R extends QueryResultRow>(
+    text: string,
+    values: readonly unknown[] = [],
+    name?: string,
+  ): Promise<Rows<R>> {
+    const config = {
+      text,
+      values: [...values],
+      query_timeout: this.timeoutMillis,
+      ...(name === undefined ? {} : { name }),
+    };
     const result = await this.watched(this.client.query<R>(config));
     return { rows: result.rows, count: result.rowCount ?? 0 };
   }

@@ -13,7 +13,18 @@ export const SQL_STATE = {
  * SQLSTATE classes, or whole codes, of what passes by itself: connection lost, resources short, a timeout, a server that starts
  * or stops. 57014 is the statement's timeout, 55P03 the lock's, 25P03 that of an idle transaction; 3D000 a database being replaced.
  */
-const PASSING = ['08', '53', '57', '58', '25P03', '55P03', '25006', '3D000', SQL_STATE.serializationFailure, SQL_STATE.deadlockDetected];
+const PASSING = [
+  '08',
+  '53',
+  '57',
+  '58',
+  '25P03',
+  '55P03',
+  '25006',
+  '3D000',
+  SQL_STATE.serializationFailure,
+  SQL_STATE.deadlockDetected,
+];
 const RETRY_AFTER_SECONDS = 5;
 
 /** The SQLSTATE of an error that the server sent; undefined for any other (Node's own codes are of another shape). */

@@ -1,4 +1,14 @@
-import { AttributeCondition, AttributeValue, Filter, Item, Key, TableRef, itemFromCanonical, matchesFilter, validationError } from '../../kernel';
+import {
+  AttributeCondition,
+  AttributeValue,
+  Filter,
+  Item,
+  Key,
+  TableRef,
+  itemFromCanonical,
+  matchesFilter,
+  validationError,
+} from '../../kernel';
 import { Page, QueryRequest, ScanRequest, StoredItem } from '../table-backend';
 import { isLive } from './content';
 import { IndexColumn, KeyLayout, Position } from './key-layout';
@@ -47,7 +57,10 @@ export class ItemReader {
       );
       const row = found.rows[0];
       if (!row) return undefined;
-      return { item: itemFromCanonical(row.item), expiresAt: row.expires_at === null ? undefined : Number(row.expires_at) };
+      return {
+        item: itemFromCanonical(row.item),
+        expiresAt: row.expires_at === null ? undefined : Number(row.expires_at),
+      };
     });
   }
 
@@ -174,13 +187,18 @@ function indexOf(layout: KeyLayout, name: string): IndexColumn {
 
 function startOf(layout: KeyLayout, index: IndexColumn | undefined, start: Item, hash: Buffer): Buffer[] {
   const position: Position = layout.position(start);
-  if (!position.hash.equals(hash)) throw validationError('The exclusive start key must have the hash key of the query.');
+  if (!position.hash.equals(hash))
+    throw validationError('The exclusive start key must have the hash key of the query.');
   if (!index) return [position.hash, position.range];
   return [position.hash, layout.encode(start.get(index.attribute), index.attribute, index.type), position.range];
 }
 
 /** The condition as comparisons of bytes. @throws DomainError ValidationError */
-function rangeBounds(layout: KeyLayout, index: IndexColumn | undefined, condition: AttributeCondition): [string, Buffer][] {
+function rangeBounds(
+  layout: KeyLayout,
+  index: IndexColumn | undefined,
+  condition: AttributeCondition,
+): [string, Buffer][] {
   const attribute = index?.attribute ?? layout.rangeKey;
   if (attribute === undefined) throw validationError('The table has no range key.');
   const type = index?.type ?? layout.rangeType;

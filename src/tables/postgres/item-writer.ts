@@ -81,14 +81,22 @@ export class ItemWriter {
 
   /** Batches are written each in its own transaction; of one key the last item stays. */
   async putMany(ref: TableRef, items: readonly StoredItem[]): Promise<void> {
-    for (let start = 0; start < items.length; ) {
+    for (let start = 0; start < items.length;) {
       start = await this.write(ref, async (table, tx) => {
         const { schema, layout } = table.content;
         const batch = new RowBatch(layout);
         let next = start;
-        for (let stored = items[next]; stored && batch.count < BATCH_ROWS && batch.bytes < BATCH_BYTES; stored = items[next]) {
+        for (
+          let stored = items[next];
+          stored && batch.count < BATCH_ROWS && batch.bytes < BATCH_BYTES;
+          stored = items[next]
+        ) {
           checkItemFits(schema, stored.item);
-          batch.put({ ...layout.rowKeys(stored.item), item: canonicalItem(stored.item), expiresAt: stored.expiresAt ?? null });
+          batch.put({
+            ...layout.rowKeys(stored.item),
+            item: canonicalItem(stored.item),
+            expiresAt: stored.expiresAt ?? null,
+          });
           next++;
         }
         await batch.upsert(tx, table.content, { writtenAt: writeTimeSql(table.mergeTime) });
@@ -143,10 +151,15 @@ async function writeRow(tx: Connection, table: TableRow, row: StoredRow, found: 
   const values = [row.hash, row.range, row.item, row.expiresAt, ...row.indexed];
   const time = writeTimeSql(table.mergeTime);
   // $1 hash key, $2 range key, $3 item, $4 expiry; the write time is the server's; indexed attributes from $5.
-  const sources = columns.map((column, index) => (column === 'written_at' ? time : `$${index < 4 ? index + 1 : index}`));
+  const sources = columns.map((column, index) =>
+    column === 'written_at' ? time : `$${index < 4 ? index + 1 : index}`,
+  );
   if (found.there) {
     const assignments = columns.slice(2).map((column, index) => `${column} = ${sources[index + 2]}`);
-    await tx.query(`UPDATE ${content.sqlName} SET ${assignments.join(', ')} WHERE hash_key = $1 AND range_key = $2`, values);
+    await tx.query(
+      `UPDATE ${content.sqlName} SET ${assignments.join(', ')} WHERE hash_key = $1 AND range_key = $2`,
+      values,
+    );
     return true;
   }
   const inserted = await tx.query(
@@ -173,7 +186,9 @@ async function deleteRow(tx: Connection, table: TableRow, position: Position, fo
     );
     return inserted.count === 1;
   }
-  const emptied = contentColumns(content.layout).filter((column) => !['hash_key', 'range_key', 'written_at'].includes(column));
+  const emptied = contentColumns(content.layout).filter(
+    (column) => !['hash_key', 'range_key', 'written_at'].includes(column),
+  );
   const assignments = emptied.map((column) => `${column} = NULL`);
   await tx.query(
     `UPDATE ${content.sqlName} SET ${assignments.join(', ')}, written_at = ${time} WHERE hash_key = $1 AND range_key = $2`,

@@ -59,7 +59,8 @@ export class KeyLayout {
    */
   position(itemOrKey: Item): Position {
     const hash = this.encode(itemOrKey.get(this.hashKey), this.hashKey, this.hashType);
-    const range = this.rangeKey === undefined ? EMPTY : this.encode(itemOrKey.get(this.rangeKey), this.rangeKey, this.rangeType);
+    const range =
+      this.rangeKey === undefined ? EMPTY : this.encode(itemOrKey.get(this.rangeKey), this.rangeKey, this.rangeType);
     checkLength(hash, range, 0);
     return { hash, range };
   }
@@ -149,6 +150,7 @@ export function formatPosition({ hash, range }: Position): string {
 export function parsePosition(text: string): Position {
   const bytes = Buffer.from(text, 'base64url');
   const hashEnd = bytes.length < 2 ? Infinity : 2 + bytes.readUInt16BE(0);
-  if (hashEnd > bytes.length || bytes.toString('base64url') !== text) throw validationError('A bound or cursor is malformed.');
+  if (hashEnd > bytes.length || bytes.toString('base64url') !== text)
+    throw validationError('A bound or cursor is malformed.');
   return { hash: bytes.subarray(2, hashEnd), range: bytes.subarray(hashEnd) };
 }

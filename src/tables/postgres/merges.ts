@@ -4,7 +4,7 @@ import { keyCollision, sameRow } from './builds';
 import { Connection } from './database';
 import { tableChanged } from './errors';
 import { TableRow, lockExclusive, lockShared } from './registry';
-import { RowBatch, StoredRow } from './row-batch';
+import { RowBatch, StoredRow, writeTimeSql } from './row-batch';
 import { Services, expiryCutoff } from './services';
 
 /**
@@ -21,7 +21,7 @@ export class Merges {
       const table = await this.services.registry.requireUnlocked(tx, ref, this.services.clock.now());
       await tx.query(
         `INSERT INTO magnetodb.table_merges (table_id, owner, write_time)
-         SELECT $1, $2, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint ON CONFLICT DO NOTHING`,
+         SELECT $1, $2, ${writeTimeSql(table.mergeTime)} ON CONFLICT DO NOTHING`,
         [table.id, owner],
       );
       await tx.query(`UPDATE magnetodb.table_contents SET holds_marks = true WHERE id = $1`, [table.content.id]);
@@ -34,13 +34,20 @@ export class Merges {
     });
   }
 
-  async merge(ref: TableRef, handle: TableHandle, items: readonly DecodedItem[], writeTimeMicros: number): Promise<void> {
-    if (!Number.isSafeInteger(writeTimeMicros)) throw new DomainError('InternalError', 'A write time must be an integer.');
+  async merge(
+    ref: TableRef,
+    handle: TableHandle,
+    items: readonly DecodedItem[],
+    writeTimeMicros: number,
+  ): Promise<void> {
+    if (!Number.isSafeInteger(writeTimeMicros))
+      throw new DomainError('InternalError', 'A write time must be an integer.');
     const { db, registry, clock } = this.services;
     await db.transaction({ maintenance: true, prelude: lockShared(ref) }, async (tx) => {
       const table = await registry.find(tx, ref);
       // No merge running: it was ended, or its content replaced; without marks, merging would bring deleted items back.
-      if (table?.id !== handle.tableId || table.content.id !== handle.generation || table.mergeTime === null) throw tableChanged();
+      if (table?.id !== handle.tableId || table.content.id !== handle.generation || table.mergeTime === null)
+        throw tableChanged();
       await registry.requireUnlocked(tx, ref, clock.now());
       await this.mergeInto(tx, table, items, writeTimeMicros);
     });
@@ -49,7 +56,8 @@ export class Merges {
   async end(ref: TableRef, owner: string): Promise<void> {
     await this.services.db.transaction({ prelude: lockExclusive(ref) }, async (tx) => {
       const table = await this.services.registry.find(tx, ref);
-      if (table) await tx.query(`DELETE FROM magnetodb.table_merges WHERE table_id = $1 AND owner = $2`, [table.id, owner]);
+      if (table)
+        await tx.query(`DELETE FROM magnetodb.table_merges WHERE table_id = $1 AND owner = $2`, [table.id, owner]);
     });
   }
 

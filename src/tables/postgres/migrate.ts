@@ -13,7 +13,11 @@ const MIGRATION_LOCK = 7_240_231;
  * Brings the registry up to date, or takes it away again (`down`, with every table).
  * @throws DomainError ServiceUnavailable
  */
-export async function migrateTables(connectionString: string, direction: 'up' | 'down', connectTimeoutMillis: number): Promise<void> {
+export async function migrateTables(
+  connectionString: string,
+  direction: 'up' | 'down',
+  connectTimeoutMillis: number,
+): Promise<void> {
   const guard = new Client({ connectionString, connectionTimeoutMillis: connectTimeoutMillis });
   guard.on('error', () => undefined);
   try {

@@ -3,7 +3,10 @@ import { canonicalNumber, compareNumbers, compareUtf8 } from '../../kernel';
 import { decodeNumber, decodeScalar, encodeNumber, encodeScalar } from './order-key';
 
 const digits = fc.stringMatching(/^[0-9]{1,38}$/);
-const exponents = fc.oneof(fc.integer({ min: -140, max: 140 }), fc.integer({ min: -2_147_483_000, max: 2_147_483_000 }));
+const exponents = fc.oneof(
+  fc.integer({ min: -140, max: 140 }),
+  fc.integer({ min: -2_147_483_000, max: 2_147_483_000 }),
+);
 const numbers = fc
   .tuple(fc.constantFrom('', '-'), digits, exponents)
   .map(([sign, text, exponent]) => canonicalNumber(`${sign}${text}E${exponent}`));
@@ -21,7 +24,26 @@ describe('numbers as ordered bytes', () => {
 
   it('sort neighbours that share a beginning', () => {
     const ascending = ['-1E125', '-1E39', '-123.4', '-123', '-12.3', '-12', '-1.5', '-1', '-0.1', '-1E-200', '0'];
-    const all = [...ascending, '1E-2147483647', '1E-126', '1E-125', '0.1', '1', '1.05', '1.5', '9', '10', '11', '12', '12.3', '123', '1E124', '1E125', '1.1E125', '1E2147483647'];
+    const all = [
+      ...ascending,
+      '1E-2147483647',
+      '1E-126',
+      '1E-125',
+      '0.1',
+      '1',
+      '1.05',
+      '1.5',
+      '9',
+      '10',
+      '11',
+      '12',
+      '12.3',
+      '123',
+      '1E124',
+      '1E125',
+      '1.1E125',
+      '1E2147483647',
+    ];
     const encoded = all.map((text) => encodeNumber(text));
     expect([...encoded].sort(Buffer.compare).map(decodeNumber)).toEqual(all);
   });

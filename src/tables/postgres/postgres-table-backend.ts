@@ -145,8 +145,8 @@ class PostgresTableBackend implements TableBackend {
     try {
       yield* this.ranges.read(handle, range, options);
     } catch (error) {
-      // An abort is the caller's own, with the reason that it gave.
-      throw options.signal?.aborted ? error : domainError(error);
+      options.signal?.throwIfAborted();
+      throw domainError(error);
     }
   }
 
@@ -174,7 +174,12 @@ class PostgresTableBackend implements TableBackend {
     return translated(() => this.merges.begin(ref, owner));
   }
 
-  mergeItems(ref: TableRef, handle: TableHandle, items: readonly DecodedItem[], writeTimeMicros: number): Promise<void> {
+  mergeItems(
+    ref: TableRef,
+    handle: TableHandle,
+    items: readonly DecodedItem[],
+    writeTimeMicros: number,
+  ): Promise<void> {
     return translated(() => this.merges.merge(ref, handle, items, writeTimeMicros));
   }
 

@@ -14,6 +14,9 @@ const MIN_PAGE_ROWS = 16;
 const FIRST_PAGE_ROWS = 4_000;
 /** Rows that a split looks at for each range that it makes: bounds are then right to some percent. */
 const SAMPLED_ROWS_PER_RANGE = 200;
+/** A page is a stretch of the primary key. Without statistics the planner may rather sort the whole table, for each page. */
+const BY_KEY =
+  'SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0';
 /** Blocks of the table that a sample takes at least for each range; smaller tables are read whole. */
 const SAMPLED_PAGES_PER_RANGE = 50;
 
@@ -112,7 +115,7 @@ export class RangeReader {
 
   private async readPage(read: RangeRead, start: PageStart, rows: number): Promise<ReadPage> {
     return this.guarded(() =>
-      this.services.db.transaction({ maintenance: true }, async (tx) => {
+      this.services.db.transaction({ maintenance: true, prelude: BY_KEY }, async (tx) => {
         const content = await this.services.registry.requireReadable(tx, read.generation);
         const builder = new LineBlockBuilder({ digestOnly: read.digestOnly });
         const { layout } = content;
@@ -133,7 +136,11 @@ export class RangeReader {
         const last = { hash: Buffer.from(hash), range: Buffer.from(range) };
         const { itemCount } = builder;
         const more = itemCount === rows || bytes >= read.blockBytes;
-        return { block: builder.take(formatPosition(last)), bytes, next: more ? { ...last, inclusive: false } : undefined };
+        return {
+          block: builder.take(formatPosition(last)),
+          bytes,
+          next: more ? { ...last, inclusive: false } : undefined,
+        };
       }),
     );
   }
@@ -162,7 +169,10 @@ function nextRows({ block, bytes }: ReadPage, blockBytes: number): number {
 /** COPY takes no parameters; what goes in here are bytes in hexadecimal and numbers. */
 function pageSql(content: Content, read: RangeRead, start: PageStart, rows: number): string {
   const columns = 'hash_key, range_key, item, expires_at';
-  const conditions = [isLive(read.cutoff), `(hash_key, range_key) ${start.inclusive ? '>=' : '>'} ${positionSql(start)}`];
+  const conditions = [
+    isLive(read.cutoff),
+    `(hash_key, range_key) ${start.inclusive ? '>=' : '>'} ${positionSql(start)}`,
+  ];
   if (read.end) conditions.push(`(hash_key, range_key) < ${positionSql(read.end)}`);
   return `COPY (
     SELECT ${columns} FROM (

@@ -74,10 +74,8 @@ export class Registry {
 
   async find(db: Queryable, ref: TableRef): Promise<TableRow | undefined> {
     if (!storable(ref.projectId) || !storable(ref.name)) return undefined;
-    const found = await db.query<RawTable>(`SELECT ${TABLE_COLUMNS} WHERE t.project_id = $1 AND t.name = $2`, [
-      ref.projectId,
-      ref.name,
-    ]);
+    const text = `SELECT ${TABLE_COLUMNS} WHERE t.project_id = $1 AND t.name = $2`;
+    const found = await db.query<RawTable>(text, [ref.projectId, ref.name], 'magnetodb_find_table');
     return found.rows[0] && this.tableRow(found.rows[0]);
   }
 
@@ -98,7 +96,10 @@ export class Registry {
   async findById(db: Queryable, projectId: string, tableId: string): Promise<TableRow | undefined> {
     const id = parseUuid(tableId);
     if (id === undefined || !storable(projectId)) return undefined;
-    const found = await db.query<RawTable>(`SELECT ${TABLE_COLUMNS} WHERE t.project_id = $1 AND t.id = $2`, [projectId, id]);
+    const found = await db.query<RawTable>(`SELECT ${TABLE_COLUMNS} WHERE t.project_id = $1 AND t.id = $2`, [
+      projectId,
+      id,
+    ]);
     return found.rows[0] && this.tableRow(found.rows[0]);
   }
 
@@ -132,7 +133,11 @@ export class Registry {
     return found.content;
   }
 
-  private async contentWhere(db: Queryable, condition: string, values: readonly unknown[]): Promise<ContentRow | undefined> {
+  private async contentWhere(
+    db: Queryable,
+    condition: string,
+    values: readonly unknown[],
+  ): Promise<ContentRow | undefined> {
     const found = await db.query<RawContent>(
       `SELECT id, schema::text AS schema, state, table_id, build_id, project_id FROM magnetodb.table_contents WHERE ${condition}`,
       values,

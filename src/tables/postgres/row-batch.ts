@@ -93,7 +93,9 @@ export class RowBatch {
   }
 
   private parameters(): Buffer[] {
-    const rows = [...this.rows.values()].sort((a, b) => Buffer.compare(a.hash, b.hash) || Buffer.compare(a.range, b.range));
+    const rows = [...this.rows.values()].sort(
+      (a, b) => Buffer.compare(a.hash, b.hash) || Buffer.compare(a.range, b.range),
+    );
     return [
       byteaArray(rows.map((row) => row.hash)),
       byteaArray(rows.map((row) => row.range)),

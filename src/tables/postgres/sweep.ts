@@ -54,7 +54,10 @@ async function sweepTable(services: Services, listed: TableRow): Promise<boolean
       [cutoff],
     );
     if (expired.count === EXPIRED_PER_STATEMENT) return true;
-    const marked = await tx.query(`UPDATE magnetodb.table_contents SET holds_marks = false WHERE id = $1 AND holds_marks`, [id]);
+    const marked = await tx.query(
+      `UPDATE magnetodb.table_contents SET holds_marks = false WHERE id = $1 AND holds_marks`,
+      [id],
+    );
     if (marked.count > 0) await tx.query(`DELETE FROM ${sqlName} WHERE item IS NULL`);
     return false;
   });

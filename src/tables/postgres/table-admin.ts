@@ -151,11 +151,8 @@ export async function insertTable(
   tx: Queryable,
   table: { id: string; ref: TableRef; contentId: string; now: number },
 ): Promise<void> {
-  await tx.query(`INSERT INTO magnetodb.table_info (id, project_id, name, content_id, created_at) VALUES ($1, $2, $3, $4, $5)`, [
-    table.id,
-    table.ref.projectId,
-    table.ref.name,
-    table.contentId,
-    table.now,
-  ]);
+  await tx.query(
+    `INSERT INTO magnetodb.table_info (id, project_id, name, content_id, created_at) VALUES ($1, $2, $3, $4, $5)`,
+    [table.id, table.ref.projectId, table.ref.name, table.contentId, table.now],
+  );
 }

@@ -29,14 +29,22 @@ function merged(blocks: readonly ItemBlock[]): TableDigest {
   return digest;
 }
 
-async function readRanges(backend: TableBackend, handle: TableHandle, ranges: readonly KeyRange[]): Promise<string[][]> {
+async function readRanges(
+  backend: TableBackend,
+  handle: TableHandle,
+  ranges: readonly KeyRange[],
+): Promise<string[][]> {
   const all: string[][] = [];
   for (const range of ranges) all.push(itemTexts(await readBlocks(backend, handle, range, SMALL_BLOCKS)));
   return all;
 }
 
 /** Begins to read, lets `meanwhile` happen behind the first block, and reads on. */
-async function readAround(backend: TableBackend, handle: TableHandle, meanwhile: () => Promise<unknown>): Promise<void> {
+async function readAround(
+  backend: TableBackend,
+  handle: TableHandle,
+  meanwhile: () => Promise<unknown>,
+): Promise<void> {
   let first = true;
   for await (const block of backend.readRange(handle, wholeRange, SMALL_BLOCKS)) {
     if (first) await meanwhile();
@@ -45,10 +53,18 @@ async function readAround(backend: TableBackend, handle: TableHandle, meanwhile:
   }
 }
 
-async function replaceTable(backend: TableBackend, ref: TableRef, items: readonly Item[], graceSeconds: number): Promise<void> {
+async function replaceTable(
+  backend: TableBackend,
+  ref: TableRef,
+  items: readonly Item[],
+  graceSeconds: number,
+): Promise<void> {
   const { id } = await backend.describeTable(ref);
   const build = await backend.openBuild(ref.projectId, newId(), PLAIN);
-  await backend.loadItems(build, items.map((item) => decoded(PLAIN, item)));
+  await backend.loadItems(
+    build,
+    items.map((item) => decoded(PLAIN, item)),
+  );
   await backend.sealBuild(build);
   await backend.publishBuild(build, ref.name, { mode: 'replace', tableId: id, graceSeconds });
 }
@@ -60,7 +76,10 @@ export function describeBackups(make: MakeHarness): void {
     it.each([
       ['many partitions', plainItems(3000, 300)],
       ['one huge partition', plainItems(3000, 1)],
-      ['one huge partition among small ones', [...plainItems(2500, 1), ...Array.from({ length: 300 }, (_each, index) => plainItem(`z${index}`, index))]],
+      [
+        'one huge partition among small ones',
+        [...plainItems(2500, 1), ...Array.from({ length: 300 }, (_each, index) => plainItem(`z${index}`, index))],
+      ],
     ])('are together the whole key space, each item in one of them (%s)', async (_what, items) => {
       const { backend } = harness();
       const ref = await freshTable(backend);
@@ -71,7 +90,8 @@ export function describeBackups(make: MakeHarness): void {
       expect(ranges.length).toBeLessThanOrEqual(10);
       const read = await readRanges(backend, handle, ranges);
       expect(read.flat().sort()).toEqual(items.map((item) => text(item) ?? '').sort());
-      if (backend.capabilities.splitsPartitions) expect(Math.max(...read.map((each) => each.length))).toBeLessThan(items.length / 2);
+      if (backend.capabilities.splitsPartitions)
+        expect(Math.max(...read.map((each) => each.length))).toBeLessThan(items.length / 2);
       const estimated = ranges.reduce((sum, range) => sum + range.estimatedItems, 0);
       expect(estimated).toBeGreaterThan(items.length / 3);
       // New items, wherever they lie, are in one range too.
@@ -109,11 +129,18 @@ export function describeBackups(make: MakeHarness): void {
       const ref = await freshTable(backend, INDEXED);
       const items = [
         ...plainItems(300, 5),
-        plainItem('nul \0 "quoted" \\ \n 🎉', 1, { i: n('1E40'), ['__proto__']: s('x'), m: { type: 'SSM', value: new Map([['__proto__', 'y']]) } }),
+        plainItem('nul \0 "quoted" \\ \n 🎉', 1, {
+          i: n('1E40'),
+          ['__proto__']: s('x'),
+          m: { type: 'SSM', value: new Map([['__proto__', 'y']]) },
+        }),
         new Map([...plainItem('proto', 1), ['__proto__', s('attribute')] as const]),
       ];
       const expiresAt = now() + 1000;
-      await backend.putItems(ref, items.map((item, index) => ({ item, expiresAt: index % 3 === 0 ? expiresAt : undefined })));
+      await backend.putItems(
+        ref,
+        items.map((item, index) => ({ item, expiresAt: index % 3 === 0 ? expiresAt : undefined })),
+      );
       const blocks = await readBlocks(backend, await backend.openTable(ref), wholeRange, SMALL_BLOCKS);
       expect(blocks.length).toBeGreaterThan(3);
       const seen: string[] = [];
@@ -158,7 +185,11 @@ export function describeBackups(make: MakeHarness): void {
       const { backend } = harness();
       const ref = await freshTable(backend);
       const weights = [100, 100, 100, 400_000, 100, 700_000, 700_000, 100, 100];
-      await put(backend, ref, weights.map((weight, index) => plainItem('a', index, { v: s('x'.repeat(weight)) })));
+      await put(
+        backend,
+        ref,
+        weights.map((weight, index) => plainItem('a', index, { v: s('x'.repeat(weight)) })),
+      );
       const blocks = await readBlocks(backend, await backend.openTable(ref), wholeRange, { blockBytes: 500_000 });
       expect(blocks.reduce((sum, block) => sum + block.itemCount, 0)).toBe(weights.length);
       for (const block of blocks) expect(block.lines.length).toBeLessThan(500_000 + 750_000);
@@ -176,7 +207,8 @@ export function describeBackups(make: MakeHarness): void {
       ]);
       const handle = await backend.openTable(ref);
       const count = async (expiryCutoff?: number): Promise<number> =>
-        itemTexts(await readBlocks(backend, handle, wholeRange, expiryCutoff === undefined ? {} : { expiryCutoff })).length;
+        itemTexts(await readBlocks(backend, handle, wholeRange, expiryCutoff === undefined ? {} : { expiryCutoff }))
+          .length;
       expect(await count()).toBe(3);
       expect(await count(before + 10)).toBe(2);
       await pass(10);
@@ -195,7 +227,11 @@ export function describeBackups(make: MakeHarness): void {
       const seen: string[] = [];
       for await (const block of backend.readRange(handle, wholeRange, SMALL_BLOCKS)) {
         seen.push(...linesOf([block]).map((line) => decodeLine(PLAIN, Buffer.from(line)).canonicalKey.toString()));
-        await put(backend, ref, items.map((item) => new Map([...item, ['again', n(seen.length)] as const])));
+        await put(
+          backend,
+          ref,
+          items.map((item) => new Map([...item, ['again', n(seen.length)] as const])),
+        );
       }
       expect(new Set(seen).size).toBe(600);
       expect(seen).toHaveLength(600);
@@ -211,7 +247,8 @@ export function describeBackups(make: MakeHarness): void {
       await expect(readBlocks(backend, handle, wholeRange, { signal: before })).rejects.toBe(reason);
       const control = new AbortController();
       const reading = async (): Promise<void> => {
-        for await (const _block of backend.readRange(handle, wholeRange, { ...SMALL_BLOCKS, signal: control.signal })) control.abort(reason);
+        for await (const _block of backend.readRange(handle, wholeRange, { ...SMALL_BLOCKS, signal: control.signal }))
+          control.abort(reason);
       };
       await expect(reading()).rejects.toBe(reason);
       // A reader that goes away early leaves nothing behind: everything works on.
@@ -236,7 +273,9 @@ export function describeBackups(make: MakeHarness): void {
         const ref = await freshTable(backend);
         await put(backend, ref, plainItems(500));
         const old = await backend.openTable(ref);
-        await expect(readAround(backend, old, () => replaceTable(backend, ref, plainItems(5), graceSeconds))).rejects.toEqual(changed);
+        await expect(
+          readAround(backend, old, () => replaceTable(backend, ref, plainItems(5), graceSeconds)),
+        ).rejects.toEqual(changed);
         await backend.sweep();
         await expect(readBlocks(backend, old)).rejects.toEqual(changed);
         const fresh = await backend.openTable(ref);

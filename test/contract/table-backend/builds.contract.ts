@@ -24,7 +24,10 @@ import {
 
 async function buildOf(backend: TableBackend, items: readonly Item[], schema = PLAIN): Promise<BuildHandle> {
   const build = await backend.openBuild('demo', newId(), schema);
-  await backend.loadItems(build, items.map((item) => decoded(schema, item)));
+  await backend.loadItems(
+    build,
+    items.map((item) => decoded(schema, item)),
+  );
   await backend.sealBuild(build);
   return build;
 }
@@ -48,10 +51,23 @@ export function describeBuilds(make: MakeHarness): void {
       expect(itemTexts(await readBlocks(backend, build))).toHaveLength(200);
       const ref = freshRef();
       const published = await backend.publishBuild(build, ref.name, { mode: 'create' });
-      expect(published).toMatchObject({ ...ref, id: build.tableId, generation: build.generation, itemCount: 200, schema: INDEXED, status: 'ACTIVE' });
+      expect(published).toMatchObject({
+        ...ref,
+        id: build.tableId,
+        generation: build.generation,
+        itemCount: 200,
+        schema: INDEXED,
+        status: 'ACTIVE',
+      });
       expect(await backend.describeTable(ref)).toEqual(published);
       expect(texts(await scanAll(backend, ref)).sort()).toEqual(texts(items).sort());
-      const page = await backend.query(ref, { hashValue: plainItem('h0', 0), indexName: 'by_i', forward: true, consistent: true, limit: 1 });
+      const page = await backend.query(ref, {
+        hashValue: plainItem('h0', 0),
+        indexName: 'by_i',
+        forward: true,
+        consistent: true,
+        limit: 1,
+      });
       expect(texts(page.items)).toEqual([text(plainItem('h0', 198, { i: n(-198) }))]);
       await backend.putItem(ref, plainItem('new', 1), {});
       expect(await scanAll(backend, ref)).toHaveLength(201);
@@ -75,7 +91,9 @@ export function describeBuilds(make: MakeHarness): void {
       await backend.sealBuild(first);
       const ref = freshRef();
       expect((await other.publishBuild(again, ref.name, { mode: 'create' })).itemCount).toBe(500);
-      expect(await backend.getItem(ref, plainItem('hash-3', 3), { consistent: true })).toMatchObject({ expiresAt: 4_000_000_000 });
+      expect(await backend.getItem(ref, plainItem('hash-3', 3), { consistent: true })).toMatchObject({
+        expiresAt: 4_000_000_000,
+      });
       await expect(backend.openBuild('demo', buildId, INDEXED)).rejects.toEqual(code('ConflictError'));
     });
 
@@ -85,7 +103,9 @@ export function describeBuilds(make: MakeHarness): void {
       const build = await backend.openBuild('demo', newId(), INDEXED);
       const items = plainItems(2000).map((item) => decoded(INDEXED, item));
       await Promise.all(
-        Array.from({ length: 8 }, (_each, part) => (part % 2 ? backend : other).loadItems(build, items.slice(part * 200, part * 200 + 600))),
+        Array.from({ length: 8 }, (_each, part) =>
+          (part % 2 ? backend : other).loadItems(build, items.slice(part * 200, part * 200 + 600)),
+        ),
       );
       expect(itemTexts(await readBlocks(backend, build))).toHaveLength(2000);
       await backend.dropBuild('demo', build.buildId);
@@ -93,11 +113,17 @@ export function describeBuilds(make: MakeHarness): void {
 
     it('refuse two different items of one key, in one batch or in two, naming the key', async () => {
       const { backend } = harness();
-      const collision = expect.objectContaining({ code: 'KeyCollision', message: expect.stringContaining('{"h":{"S":"twice"},"r":{"N":"7"}}') as string });
+      const collision = expect.objectContaining({
+        code: 'KeyCollision',
+        message: expect.stringContaining('{"h":{"S":"twice"},"r":{"N":"7"}}') as string,
+      });
       const one = decoded(PLAIN, plainItem('twice', 7, { v: s('one') }));
       const two = decoded(PLAIN, plainItem('twice', 7, { v: s('two') }));
       const mortal = decoded(PLAIN, plainItem('twice', 7, { v: s('one') }), 4_000_000_000);
-      for (const [first, second] of [[one, two], [one, mortal]] as const) {
+      for (const [first, second] of [
+        [one, two],
+        [one, mortal],
+      ] as const) {
         const together = await backend.openBuild('demo', newId(), PLAIN);
         await expect(backend.loadItems(together, [first, second])).rejects.toEqual(collision);
         expect(itemTexts(await readBlocks(backend, together))).toEqual([]);
@@ -137,7 +163,10 @@ export function describeBuilds(make: MakeHarness): void {
       if (!backend.capabilities.expiredItemsReadable) return;
       const build = await backend.openBuild('demo', newId(), PLAIN);
       const cutoff = now();
-      await backend.loadItems(build, [decoded(PLAIN, plainItem('a', 1), cutoff + 5), decoded(PLAIN, plainItem('a', 2))]);
+      await backend.loadItems(build, [
+        decoded(PLAIN, plainItem('a', 1), cutoff + 5),
+        decoded(PLAIN, plainItem('a', 2)),
+      ]);
       await pass(5);
       await backend.sweep();
       expect(itemTexts(await readBlocks(backend, build, wholeRange, { expiryCutoff: cutoff }))).toHaveLength(2);
@@ -178,13 +207,20 @@ export function describeBuilds(make: MakeHarness): void {
       await pass(1);
       const before = await backend.describeTable(ref);
       const filled = await backend.publishBuild(build, ref.name, mode);
-      expect(filled).toMatchObject({ id: before.id, createdAt: before.createdAt, generation: build.generation, itemCount: 10 });
+      expect(filled).toMatchObject({
+        id: before.id,
+        createdAt: before.createdAt,
+        generation: build.generation,
+        itemCount: 10,
+      });
       expect(await backend.publishBuild(build, ref.name, mode)).toEqual(filled);
 
       const second = await buildOf(backend, plainItems(3));
       await expect(backend.publishBuild(second, ref.name, mode)).rejects.toEqual(conflict);
       const indexed = await freshTable(backend, INDEXED);
-      await expect(backend.publishBuild(second, indexed.name, await fillMode(backend, indexed))).rejects.toEqual(conflict);
+      await expect(backend.publishBuild(second, indexed.name, await fillMode(backend, indexed))).rejects.toEqual(
+        conflict,
+      );
       const again = await freshTable(backend);
       const old = await fillMode(backend, again);
       await backend.dropTable(again);
@@ -219,7 +255,8 @@ export function describeBuilds(make: MakeHarness): void {
       const { backend, open } = harness();
       const other = await open();
       const ref = await freshTable(backend);
-      const version = (name: string): Item[] => Array.from({ length: 60 }, (_each, index) => plainItem('a', index, { version: s(name) }));
+      const version = (name: string): Item[] =>
+        Array.from({ length: 60 }, (_each, index) => plainItem('a', index, { version: s(name) }));
       await put(backend, ref, version('0'));
       const { id } = await backend.describeTable(ref);
       let published = 0;

@@ -56,7 +56,12 @@ export function schemaOf(
   rangeKey?: string,
   indexes: readonly LocalSecondaryIndex[] = [],
 ): TableSchema {
-  return { attributes: new Map(Object.entries(attributes)), hashKey, ...(rangeKey === undefined ? {} : { rangeKey }), indexes };
+  return {
+    attributes: new Map(Object.entries(attributes)),
+    hashKey,
+    ...(rangeKey === undefined ? {} : { rangeKey }),
+    indexes,
+  };
 }
 
 /** Hash key `h` (S), range key `r` (N). */
@@ -81,7 +86,9 @@ export const plainItem = (hash: string, range: number, more: Record<string, Attr
 
 /** `count` items over so many hash keys. */
 export function plainItems(count: number, hashes = 7): Item[] {
-  return Array.from({ length: count }, (_each, index) => plainItem(`hash-${index % hashes}`, index, { v: s(`value ${index}`) }));
+  return Array.from({ length: count }, (_each, index) =>
+    plainItem(`hash-${index % hashes}`, index, { v: s(`value ${index}`) }),
+  );
 }
 
 export async function put(backend: TableBackend, ref: TableRef, items: readonly Item[]): Promise<void> {
@@ -132,7 +139,11 @@ export async function scanAll(backend: TableBackend, ref: TableRef): Promise<Ite
   const items: Item[] = [];
   let exclusiveStartKey: Item | undefined;
   do {
-    const page = await backend.scan(ref, { segment: 0, totalSegments: 1, ...(exclusiveStartKey ? { exclusiveStartKey } : {}) });
+    const page = await backend.scan(ref, {
+      segment: 0,
+      totalSegments: 1,
+      ...(exclusiveStartKey ? { exclusiveStartKey } : {}),
+    });
     items.push(...page.items);
     exclusiveStartKey = page.lastEvaluatedKey;
   } while (exclusiveStartKey);

@@ -1,5 +1,19 @@
 import { AttributeValue, Expected, Item, itemWireSize } from '../../../src/kernel';
-import { INDEXED, MakeHarness, b, code, freshTable, itemOf, n, plainItem, s, schemaOf, scanAll, text, useHarness } from './harness';
+import {
+  INDEXED,
+  MakeHarness,
+  b,
+  code,
+  freshTable,
+  itemOf,
+  n,
+  plainItem,
+  s,
+  schemaOf,
+  scanAll,
+  text,
+  useHarness,
+} from './harness';
 
 const absent: Expected = new Map([['h', { kind: 'absent' }]]);
 const consistent = { consistent: true };
@@ -15,7 +29,14 @@ const EVERY_TYPE: Record<string, AttributeValue> = {
   ss: { type: 'SS', value: ['', 'a', 'ä', '🎉'] },
   ns: { type: 'NS', value: ['-1', '0.5', '1E39'] },
   bs: { type: 'BS', value: ['', 'AAE=', '/w=='] },
-  ssm: { type: 'SSM', value: new Map([['10', 'x'], ['9', 'y'], ['__proto__', 'z']]) },
+  ssm: {
+    type: 'SSM',
+    value: new Map([
+      ['10', 'x'],
+      ['9', 'y'],
+      ['__proto__', 'z'],
+    ]),
+  },
   snm: { type: 'SNM', value: new Map([['k', '1']]) },
   sbm: { type: 'SBM', value: new Map([['k', 'AA==']]) },
   nsm: { type: 'NSM', value: new Map([['1', 'one']]) },
@@ -49,8 +70,15 @@ export function describeItems(make: MakeHarness): void {
       ['B', b(0, 255), b(0)],
     ] as const)('have keys of type %s, any of them', async (type, key, other) => {
       const { backend } = harness();
-      for (const [hash, range, otherRange] of [[key, n(1), n(2)], [s('h'), key, other]] as const) {
-        const schema = schemaOf({ h: hash.type === 'S' ? 'S' : type, r: range.type === 'N' && range !== key ? 'N' : type }, 'h', 'r');
+      for (const [hash, range, otherRange] of [
+        [key, n(1), n(2)],
+        [s('h'), key, other],
+      ] as const) {
+        const schema = schemaOf(
+          { h: hash.type === 'S' ? 'S' : type, r: range.type === 'N' && range !== key ? 'N' : type },
+          'h',
+          'r',
+        );
         const ref = await freshTable(backend, schema);
         const first = itemOf({ h: hash, r: range, v: s('first') });
         const second = itemOf({ h: hash, r: otherRange, v: s('second') });
@@ -88,9 +116,12 @@ export function describeItems(make: MakeHarness): void {
       ];
       for (const item of wrong) {
         await expect(backend.putItem(ref, item, {})).rejects.toEqual(code('ValidationError'));
-        await expect(backend.putItems(ref, [{ item: plainItem('b', 1), expiresAt: undefined }, { item, expiresAt: undefined }])).rejects.toEqual(
-          code('ValidationError'),
-        );
+        await expect(
+          backend.putItems(ref, [
+            { item: plainItem('b', 1), expiresAt: undefined },
+            { item, expiresAt: undefined },
+          ]),
+        ).rejects.toEqual(code('ValidationError'));
       }
       expect(await scanAll(backend, ref)).toEqual([]);
     });
@@ -115,9 +146,15 @@ export function describeItems(make: MakeHarness): void {
       await expect(backend.putItem(ref, plainItem('a', 1), { expected: absent })).rejects.toEqual(failed);
       const wrongValue: Expected = new Map([['v', { kind: 'equals', value: n(2) }]]);
       await expect(backend.deleteItem(ref, item, { expected: wrongValue })).rejects.toEqual(failed);
-      await expect(backend.updateItem(ref, item, new Map([['v', { action: 'ADD', value: n(1) }]]), { expected: wrongValue })).rejects.toEqual(failed);
+      await expect(
+        backend.updateItem(ref, item, new Map([['v', { action: 'ADD', value: n(1) }]]), { expected: wrongValue }),
+      ).rejects.toEqual(failed);
       expect(await scanAll(backend, ref)).toEqual([item]);
-      const holds: Expected = new Map([['v', { kind: 'equals', value: n(1) }], ['w', { kind: 'absent' }], ['h', { kind: 'exists' }]]);
+      const holds: Expected = new Map([
+        ['v', { kind: 'equals', value: n(1) }],
+        ['w', { kind: 'absent' }],
+        ['h', { kind: 'exists' }],
+      ]);
       await backend.deleteItem(ref, item, { expected: holds });
       await expect(backend.deleteItem(ref, item, { expected: holds })).rejects.toEqual(failed);
     });
@@ -126,7 +163,10 @@ export function describeItems(make: MakeHarness): void {
       const { backend } = harness();
       const ref = await freshTable(backend, INDEXED);
       const key = plainItem('a', 1);
-      expect(await backend.updateItem(ref, key, new Map([['v', { action: 'DELETE' }]]), {})).toEqual({ before: undefined, after: undefined });
+      expect(await backend.updateItem(ref, key, new Map([['v', { action: 'DELETE' }]]), {})).toEqual({
+        before: undefined,
+        after: undefined,
+      });
       expect(await scanAll(backend, ref)).toEqual([]);
       const created = await backend.updateItem(ref, key, new Map([['i', { action: 'ADD', value: n(5) }]]), {});
       expect(created).toEqual({ before: undefined, after: plainItem('a', 1, { i: n(5) }) });
@@ -141,18 +181,27 @@ export function describeItems(make: MakeHarness): void {
       );
       expect(text(updated.after)).toBe(text(plainItem('a', 1, { i: n('5.5'), set: { type: 'SS', value: ['x'] } })));
       expect(await scanAll(backend, ref)).toEqual([updated.after]);
-      await expect(backend.updateItem(ref, key, new Map([['h', { action: 'PUT', value: s('b') }]]), {})).rejects.toEqual(code('ValidationError'));
-      await expect(backend.updateItem(ref, key, new Map([['i', { action: 'PUT', value: s('b') }]]), {})).rejects.toEqual(code('ValidationError'));
+      await expect(
+        backend.updateItem(ref, key, new Map([['h', { action: 'PUT', value: s('b') }]]), {}),
+      ).rejects.toEqual(code('ValidationError'));
+      await expect(
+        backend.updateItem(ref, key, new Map([['i', { action: 'PUT', value: s('b') }]]), {}),
+      ).rejects.toEqual(code('ValidationError'));
     });
 
     it('are put many at once, the last of one key staying', async () => {
       const { backend } = harness();
       const ref = await freshTable(backend, INDEXED);
       const items = Array.from({ length: 2500 }, (_each, index) => plainItem('a', index % 1200, { i: n(index) }));
-      await backend.putItems(ref, items.map((item) => ({ item, expiresAt: undefined })));
+      await backend.putItems(
+        ref,
+        items.map((item) => ({ item, expiresAt: undefined })),
+      );
       const stored = await scanAll(backend, ref);
       expect(stored).toHaveLength(1200);
-      expect(stored.find((item) => text(new Map([...item].slice(0, 2))) !== '' && item.get('r')?.value === '7')?.get('i')).toEqual(n(2407));
+      expect(
+        stored.find((item) => text(new Map([...item].slice(0, 2))) !== '' && item.get('r')?.value === '7')?.get('i'),
+      ).toEqual(n(2407));
       await backend.putItems(ref, []);
     });
   });
@@ -173,12 +222,19 @@ export function describeItems(make: MakeHarness): void {
       expect(await backend.getItem(ref, item, consistent)).toBeUndefined();
       expect(await scanAll(backend, ref)).toHaveLength(1);
       for (const indexName of [undefined, 'by_i']) {
-        const page = await backend.query(ref, { hashValue: item, forward: true, consistent: true, ...(indexName ? { indexName } : {}) });
+        const page = await backend.query(ref, {
+          hashValue: item,
+          forward: true,
+          consistent: true,
+          ...(indexName ? { indexName } : {}),
+        });
         expect(page).toMatchObject({ scannedCount: 1 });
       }
       expect((await backend.describeTable(ref)).itemCount).toBe(1);
       const exists: Expected = new Map([['h', { kind: 'exists' }]]);
-      await expect(backend.deleteItem(ref, item, { expected: exists })).rejects.toEqual(code('ConditionalCheckFailedException'));
+      await expect(backend.deleteItem(ref, item, { expected: exists })).rejects.toEqual(
+        code('ConditionalCheckFailedException'),
+      );
       const add = await backend.updateItem(ref, item, new Map([['i', { action: 'ADD', value: n(5) }]]), {});
       expect(add).toEqual({ before: undefined, after: plainItem('a', 1, { i: n(5) }) });
       expect(await backend.getItem(ref, item, consistent)).toEqual({ item: add.after, expiresAt: undefined });
@@ -188,7 +244,9 @@ export function describeItems(make: MakeHarness): void {
       const { backend, now, pass } = harness();
       const ref = await freshTable(backend);
       await backend.putItem(ref, plainItem('a', 1), { expiresAt: now() + 5 });
-      await expect(backend.putItem(ref, plainItem('a', 1), { expected: absent })).rejects.toEqual(code('ConditionalCheckFailedException'));
+      await expect(backend.putItem(ref, plainItem('a', 1), { expected: absent })).rejects.toEqual(
+        code('ConditionalCheckFailedException'),
+      );
       await pass(5);
       expect(await backend.putItem(ref, plainItem('a', 1), { expected: absent })).toMatchObject({ before: undefined });
     });
@@ -213,7 +271,10 @@ export function describeItems(make: MakeHarness): void {
     it('are swept away, and others are not', async () => {
       const { backend, now, pass } = harness();
       const ref = await freshTable(backend);
-      const mortal = Array.from({ length: 3000 }, (_each, index) => ({ item: plainItem('a', index), expiresAt: now() + 5 }));
+      const mortal = Array.from({ length: 3000 }, (_each, index) => ({
+        item: plainItem('a', index),
+        expiresAt: now() + 5,
+      }));
       await backend.putItems(ref, mortal);
       await backend.putItem(ref, plainItem('b', 1), { expiresAt: now() + 5000 });
       await backend.putItem(ref, plainItem('b', 2), {});

@@ -1,5 +1,17 @@
 import { isDomainError } from '../../../src/kernel';
-import { MakeHarness, code, freshTable, itemTexts, plainItem, plainItems, put, readBlocks, s, scanAll, useHarness } from './harness';
+import {
+  MakeHarness,
+  code,
+  freshTable,
+  itemTexts,
+  plainItem,
+  plainItems,
+  put,
+  readBlocks,
+  s,
+  scanAll,
+  useHarness,
+} from './harness';
 
 export function describeLocks(make: MakeHarness): void {
   describe('locks', () => {
@@ -43,7 +55,9 @@ export function describeLocks(make: MakeHarness): void {
       const { backend, pass } = harness();
       const ref = await freshTable(backend);
       await backend.lock(ref, { owner: 'one', deadline: millis() + 5_000 });
-      await expect(backend.lock(ref, { owner: 'two', deadline: millis() + 5_000 })).rejects.toEqual(code('ConflictError'));
+      await expect(backend.lock(ref, { owner: 'two', deadline: millis() + 5_000 })).rejects.toEqual(
+        code('ConflictError'),
+      );
       await backend.lock(ref, { owner: 'one', deadline: millis() + 60_000 });
       await pass(6);
       await backend.unlock(ref, 'two');

@@ -1,5 +1,21 @@
 import { Item } from '../../../src/kernel';
-import { INDEXED, MakeHarness, PLAIN, code, decoded, freshTable, itemTexts, n, plainItem, readBlocks, s, scanAll, text, texts, useHarness } from './harness';
+import {
+  INDEXED,
+  MakeHarness,
+  PLAIN,
+  code,
+  decoded,
+  freshTable,
+  itemTexts,
+  n,
+  plainItem,
+  readBlocks,
+  s,
+  scanAll,
+  text,
+  texts,
+  useHarness,
+} from './harness';
 
 const fromBackup = (range: number): Item => plainItem('a', range, { from: s('backup') });
 const live = (range: number): Item => plainItem('a', range, { from: s('live') });
@@ -62,7 +78,12 @@ export function describeMerges(make: MakeHarness): void {
       expect(late.writeTimeMicros).toBeGreaterThan(early.writeTimeMicros);
       const item = (by: string, range: number): Item => plainItem('a', range, { by: s(by) });
       await backend.mergeItems(ref, late.handle, [decoded(PLAIN, item('late', 1))], late.writeTimeMicros);
-      await backend.mergeItems(ref, early.handle, [decoded(PLAIN, item('early', 1)), decoded(PLAIN, item('early', 2))], early.writeTimeMicros);
+      await backend.mergeItems(
+        ref,
+        early.handle,
+        [decoded(PLAIN, item('early', 1)), decoded(PLAIN, item('early', 2))],
+        early.writeTimeMicros,
+      );
       await backend.mergeItems(ref, late.handle, [decoded(PLAIN, item('late', 2))], late.writeTimeMicros);
       expect(await scanAll(backend, ref)).toEqual([item('late', 1), item('late', 2)]);
     });
@@ -76,7 +97,11 @@ export function describeMerges(make: MakeHarness): void {
       await backend.mergeItems(
         ref,
         handle,
-        [decoded(PLAIN, fromBackup(1), now()), decoded(PLAIN, fromBackup(2), now() - 1), decoded(PLAIN, fromBackup(3), later)],
+        [
+          decoded(PLAIN, fromBackup(1), now()),
+          decoded(PLAIN, fromBackup(2), now() - 1),
+          decoded(PLAIN, fromBackup(3), later),
+        ],
         writeTimeMicros,
       );
       expect(await scanAll(backend, ref)).toEqual([live(1), fromBackup(3)]);
@@ -101,8 +126,18 @@ export function describeMerges(make: MakeHarness): void {
       const { handle, writeTimeMicros } = await backend.beginMerge(ref, 'job');
       await backend.putItem(ref, plainItem('a', 3, { i: n(3) }), {});
       await backend.deleteItem(ref, plainItem('a', 3), {});
-      await backend.mergeItems(ref, handle, [decoded(INDEXED, plainItem('a', 1, { i: n(9) })), decoded(INDEXED, plainItem('a', 2, { i: n(5) }))], writeTimeMicros);
-      const page = await backend.query(ref, { hashValue: plainItem('a', 0), indexName: 'by_i', forward: true, consistent: true });
+      await backend.mergeItems(
+        ref,
+        handle,
+        [decoded(INDEXED, plainItem('a', 1, { i: n(9) })), decoded(INDEXED, plainItem('a', 2, { i: n(5) }))],
+        writeTimeMicros,
+      );
+      const page = await backend.query(ref, {
+        hashValue: plainItem('a', 0),
+        indexName: 'by_i',
+        forward: true,
+        consistent: true,
+      });
       expect(texts(page.items)).toEqual(texts([plainItem('a', 2, { i: n(5) }), plainItem('a', 1, { i: n(9) })]));
     });
 
@@ -111,13 +146,19 @@ export function describeMerges(make: MakeHarness): void {
       const ref = await freshTable(backend);
       const { handle, writeTimeMicros } = await backend.beginMerge(ref, 'job');
       const collision = code('KeyCollision');
-      await expect(backend.mergeItems(ref, handle, [decoded(PLAIN, fromBackup(1)), decoded(PLAIN, live(1))], writeTimeMicros)).rejects.toEqual(collision);
+      await expect(
+        backend.mergeItems(ref, handle, [decoded(PLAIN, fromBackup(1)), decoded(PLAIN, live(1))], writeTimeMicros),
+      ).rejects.toEqual(collision);
       await backend.mergeItems(ref, handle, [decoded(PLAIN, fromBackup(1))], writeTimeMicros);
-      await expect(backend.mergeItems(ref, handle, [decoded(PLAIN, live(1))], writeTimeMicros)).rejects.toEqual(collision);
+      await expect(backend.mergeItems(ref, handle, [decoded(PLAIN, live(1))], writeTimeMicros)).rejects.toEqual(
+        collision,
+      );
       await backend.dropTable(ref);
       await backend.createTable(ref, PLAIN);
       await backend.beginMerge(ref, 'job');
-      await expect(backend.mergeItems(ref, handle, [decoded(PLAIN, fromBackup(1))], writeTimeMicros)).rejects.toEqual(code('TableChanged'));
+      await expect(backend.mergeItems(ref, handle, [decoded(PLAIN, fromBackup(1))], writeTimeMicros)).rejects.toEqual(
+        code('TableChanged'),
+      );
     });
   });
 }

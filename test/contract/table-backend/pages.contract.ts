@@ -1,7 +1,30 @@
 import fc from 'fast-check';
-import { AttributeCondition, AttributeValue, Item, TableRef, compareNumbers, matchesAttribute } from '../../../src/kernel';
+import {
+  AttributeCondition,
+  AttributeValue,
+  Item,
+  TableRef,
+  compareNumbers,
+  matchesAttribute,
+} from '../../../src/kernel';
 import { Page, QueryRequest, TableBackend } from '../../../src/tables';
-import { INDEXED, MakeHarness, b, code, freshTable, itemOf, n, plainItem, plainItems, put, s, schemaOf, text, texts, useHarness } from './harness';
+import {
+  INDEXED,
+  MakeHarness,
+  b,
+  code,
+  freshTable,
+  itemOf,
+  n,
+  plainItem,
+  plainItems,
+  put,
+  s,
+  schemaOf,
+  text,
+  texts,
+  useHarness,
+} from './harness';
 
 async function pages(read: (start: Item | undefined) => Promise<Page>): Promise<Page[]> {
   const all: Page[] = [];
@@ -14,9 +37,14 @@ async function pages(read: (start: Item | undefined) => Promise<Page>): Promise<
 }
 
 const queryAll = (backend: TableBackend, ref: TableRef, request: Omit<QueryRequest, 'consistent'>): Promise<Page[]> =>
-  pages((start) => backend.query(ref, { ...request, consistent: true, ...(start ? { exclusiveStartKey: start } : {}) }));
+  pages((start) =>
+    backend.query(ref, { ...request, consistent: true, ...(start ? { exclusiveStartKey: start } : {}) }),
+  );
 
-const condition = (operator: AttributeCondition['operator'], ...values: AttributeValue[]): AttributeCondition => ({ operator, values });
+const condition = (operator: AttributeCondition['operator'], ...values: AttributeValue[]): AttributeCondition => ({
+  operator,
+  values,
+});
 
 export function describePages(make: MakeHarness): void {
   describe('queries', () => {
@@ -31,7 +59,11 @@ export function describePages(make: MakeHarness): void {
       const ref = await freshTable(backend, schemaOf({ h: 'S', r: type }, 'h', 'r'));
       const items = ascending.map((r) => itemOf({ h: s('one'), r }));
       await put(backend, ref, [...items].reverse());
-      await put(backend, ref, ascending.map((r) => itemOf({ h: s('other'), r })));
+      await put(
+        backend,
+        ref,
+        ascending.map((r) => itemOf({ h: s('other'), r })),
+      );
       const values = ascending.map((value) => value);
       const operators = ['EQ', 'LT', 'LE', 'GT', 'GE', ...(type === 'N' ? [] : ['BEGINS_WITH' as const])] as const;
       const conditions = [
@@ -42,7 +74,12 @@ export function describePages(make: MakeHarness): void {
       for (const rangeCondition of conditions) {
         const expected = items.filter((item) => !rangeCondition || matchesAttribute(item.get('r'), rangeCondition));
         for (const forward of [true, false]) {
-          const request = { hashValue: itemOf({ h: s('one') }), forward, consistent: true, ...(rangeCondition ? { rangeCondition } : {}) };
+          const request = {
+            hashValue: itemOf({ h: s('one') }),
+            forward,
+            consistent: true,
+            ...(rangeCondition ? { rangeCondition } : {}),
+          };
           const page = await backend.query(ref, request);
           expect(texts(page.items)).toEqual(texts(forward ? expected : [...expected].reverse()));
           expect(page.lastEvaluatedKey).toBeUndefined();
@@ -74,9 +111,18 @@ export function describePages(make: MakeHarness): void {
       await put(backend, ref, [...items, plainItem('b', 1, { i: n(7) })]);
       const byIndex = items
         .filter((item) => item.has('i'))
-        .sort((x, y) => compareNumbers(String(x.get('i')?.value), String(y.get('i')?.value)) || Number(x.get('r')?.value) - Number(y.get('r')?.value));
+        .sort(
+          (x, y) =>
+            compareNumbers(String(x.get('i')?.value), String(y.get('i')?.value)) ||
+            Number(x.get('r')?.value) - Number(y.get('r')?.value),
+        );
       for (const forward of [true, false]) {
-        const all = await queryAll(backend, ref, { hashValue: plainItem('a', 0), indexName: 'by_i', forward, limit: 7 });
+        const all = await queryAll(backend, ref, {
+          hashValue: plainItem('a', 0),
+          indexName: 'by_i',
+          forward,
+          limit: 7,
+        });
         expect(all.flatMap((page) => texts(page.items))).toEqual(texts(forward ? byIndex : [...byIndex].reverse()));
         expect([...(all[0]?.lastEvaluatedKey?.keys() ?? [])].sort()).toEqual(['h', 'i', 'r']);
       }
@@ -96,7 +142,11 @@ export function describePages(make: MakeHarness): void {
     it('count what a filter leaves out', async () => {
       const { backend } = harness();
       const ref = await freshTable(backend);
-      await put(backend, ref, Array.from({ length: 10 }, (_each, index) => plainItem('a', index, { even: n(index % 2) })));
+      await put(
+        backend,
+        ref,
+        Array.from({ length: 10 }, (_each, index) => plainItem('a', index, { even: n(index % 2) })),
+      );
       const page = await backend.query(ref, {
         hashValue: plainItem('a', 0),
         filter: new Map([['even', condition('EQ', n(0))]]),
@@ -138,17 +188,21 @@ export function describePages(make: MakeHarness): void {
       await put(backend, ref, items);
       const wanted = texts(items).sort();
       await fc.assert(
-        fc.asyncProperty(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 150 }), async (totalSegments, limit) => {
-          const found: (string | undefined)[] = [];
-          for (let segment = 0; segment < totalSegments; segment++) {
-            const all = await pages((start) =>
-              backend.scan(ref, { segment, totalSegments, limit, ...(start ? { exclusiveStartKey: start } : {}) }),
-            );
-            for (const page of all) expect(page.scannedCount).toBeLessThanOrEqual(limit);
-            found.push(...all.flatMap((page) => texts(page.items)));
-          }
-          expect(found.sort()).toEqual(wanted);
-        }),
+        fc.asyncProperty(
+          fc.integer({ min: 1, max: 9 }),
+          fc.integer({ min: 1, max: 150 }),
+          async (totalSegments, limit) => {
+            const found: (string | undefined)[] = [];
+            for (let segment = 0; segment < totalSegments; segment++) {
+              const all = await pages((start) =>
+                backend.scan(ref, { segment, totalSegments, limit, ...(start ? { exclusiveStartKey: start } : {}) }),
+              );
+              for (const page of all) expect(page.scannedCount).toBeLessThanOrEqual(limit);
+              found.push(...all.flatMap((page) => texts(page.items)));
+            }
+            expect(found.sort()).toEqual(wanted);
+          },
+        ),
         { numRuns: 12 },
       );
     });
@@ -178,8 +232,14 @@ export function describePages(make: MakeHarness): void {
     it('end a page at about a megabyte, so that large items do not pile up', async () => {
       const { backend } = harness();
       const ref = await freshTable(backend);
-      await put(backend, ref, Array.from({ length: 12 }, (_each, index) => plainItem('a', index, { v: s('x'.repeat(400_000)) })));
-      const scanned = await pages((start) => backend.scan(ref, { segment: 0, totalSegments: 1, ...(start ? { exclusiveStartKey: start } : {}) }));
+      await put(
+        backend,
+        ref,
+        Array.from({ length: 12 }, (_each, index) => plainItem('a', index, { v: s('x'.repeat(400_000)) })),
+      );
+      const scanned = await pages((start) =>
+        backend.scan(ref, { segment: 0, totalSegments: 1, ...(start ? { exclusiveStartKey: start } : {}) }),
+      );
       expect(scanned.length).toBeGreaterThanOrEqual(4);
       expect(scanned.flatMap((page) => page.items)).toHaveLength(12);
       const queried = await queryAll(backend, ref, { hashValue: plainItem('a', 0), forward: false });
@@ -190,7 +250,12 @@ export function describePages(make: MakeHarness): void {
     it('refuse segments that there are not', async () => {
       const { backend } = harness();
       const ref = await freshTable(backend);
-      for (const [segment, totalSegments] of [[1, 1], [-1, 2], [0, 0], [0.5, 2]] as const) {
+      for (const [segment, totalSegments] of [
+        [1, 1],
+        [-1, 2],
+        [0, 0],
+        [0.5, 2],
+      ] as const) {
         await expect(backend.scan(ref, { segment, totalSegments })).rejects.toEqual(code('ValidationError'));
       }
     });
