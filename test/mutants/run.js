@@ -6,7 +6,8 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const mutants = require('./mutants');
+/** Rows: { name, promise, file, find, replace, test, only }: which words of which file to change, and which test must turn red. */
+const mutants = fs.readdirSync(path.join(__dirname, 'list')).sort().flatMap((file) => require(path.join(__dirname, 'list', file)));
 
 const root = path.join(__dirname, '../..');
 const copied = ['src', 'migrations', 'test', 'demo', 'package.json', 'tsconfig.json', 'jest.config.js', 'docs', 'config'];
