@@ -68,7 +68,12 @@ export class RestoreService {
     const archive = source === undefined ? await this.planner.openBackup(projectId, request.backupId) : await this.planner.openSource(projectId, source);
     const plan = await this.planner.plan(projectId, tableParam, archive, request);
     if (request.dryRun) return { plan };
-    if (plan.conflict !== undefined) throw conflictError(plan.conflict);
+    if (plan.conflict !== undefined) {
+      // What stands in the way may be the restore that the same request has begun a moment ago.
+      const begun = use && (await this.replay(use, tableParam));
+      if (begun) return { view: begun };
+      throw conflictError(plan.conflict);
+    }
     const row = this.newRow(plan, archive);
     const made = await this.insert(row, plan, archive, use);
     if (!made && use) return { view: await this.replayed(use, tableParam) };

@@ -92,8 +92,9 @@ describe('presentBackup', () => {
   });
 
   it('shows no progress while the job waits in the queue', () => {
-    const queued = { ...running, state: 'queued' as const, startedAt: undefined };
-    expect(presentBackup({ backup: backup(), progress: queued }, spec)).not.toHaveProperty('progress');
+    for (const waiting of [{ state: 'queued' as const }, { startedAt: undefined }]) {
+      expect(presentBackup({ backup: backup(), progress: { ...running, ...waiting } }, spec)).not.toHaveProperty('progress');
+    }
   });
 
   it('writes ids within a strategy as all others', () => {

@@ -20,7 +20,8 @@ export function presentTime(millis: number | null): string | undefined {
  * @param now milliseconds since the epoch
  */
 export function presentProgress(job: JobProgress | undefined, itemsTotal: number | null, now: number): Answer | undefined {
-  if (job === undefined || job.state !== 'running') return undefined;
+  // Admitted, but no process has taken up its first step: it waits still.
+  if (job === undefined || job.state !== 'running' || job.startedAt === undefined) return undefined;
   return present({
     phase: job.stage,
     items_done: job.itemsDone,
@@ -28,7 +29,7 @@ export function presentProgress(job: JobProgress | undefined, itemsTotal: number
     bytes_done: job.bytesDone,
     ranges_done: job.stepsDone,
     ranges_total: job.stepsTotal,
-    started_at: presentTime(job.startedAt ?? null),
+    started_at: presentTime(job.startedAt),
     eta_seconds: etaSeconds(job, itemsTotal, now),
   });
 }
