@@ -1,5 +1,5 @@
 import { Answer, AnswerContext, present, presentLastId, presentProgress, presentTime } from '../../backup';
-import { schemaToJson } from '../../kernel';
+import { isoTime, schemaToJson } from '../../kernel';
 import { JobProgress } from '../../jobs';
 import { RestoreEntity } from '../restore.entity';
 import { RestorePlan } from '../restore-plan';
@@ -49,9 +49,10 @@ export function presentPlan(plan: RestorePlan, { dialect, base }: AnswerContext)
     plan: {
       table: {
         ...structure,
-        ...(indexes.length === 0 ? {} : { local_secondary_indexes: indexes.map((index) => ({ ...index, index_size_bytes: 0, item_count: plan.itemCount })) }),
+        ...(indexes.length === 0 ? {} : { local_secondary_indexes: indexes.map((index) => ({ ...index, index_size_bytes: 0, item_count: 0 })) }),
         table_name: plan.tableName,
-        ...(plan.target === undefined ? {} : { table_id: dialect.id(plan.target.id) }),
+        // Of a table that the restore would make, neither is known yet.
+        ...(plan.target === undefined ? {} : { table_id: dialect.id(plan.target.id), creation_date_time: isoTime(plan.target.createdAt) }),
         table_status: 'ACTIVE',
         item_count: plan.itemCount,
         table_size_bytes: plan.tableSizeBytes,
