@@ -3,8 +3,8 @@ import { SQL_STATE, sqlState } from './errors';
 import { TableRow, contentTable, isLocked, lockShared } from './registry';
 import { Services, expiryCutoff } from './services';
 
-/** Readers hold a content for the time of one statement; a drop that cannot be had within this is left to the next sweep. */
-const DROP_LOCK_MILLIS = 2_000;
+/** What is in use for longer than this is left to the next sweep. */
+const BUSY_MILLIS = 2_000;
 const EXPIRED_PER_STATEMENT = 2_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
@@ -13,8 +13,8 @@ const LOCK_NOT_AVAILABLE = '55P03';
  * reading it.
  */
 export async function dropRetired(db: Database, contentId: string, now: number): Promise<void> {
-  try {
-    await db.transaction({ lockTimeoutMillis: DROP_LOCK_MILLIS }, async (tx) => {
+  await unlessBusy(() =>
+    db.transaction({ lockTimeoutMillis: BUSY_MILLIS }, async (tx) => {
       const due = await tx.query(
         `SELECT 1 FROM magnetodb.table_contents WHERE id = $1 AND state = 'retired' AND drop_after <= $2 FOR UPDATE SKIP LOCKED`,
         [contentId, now],
@@ -22,10 +22,17 @@ export async function dropRetired(db: Database, contentId: string, now: number):
       if (due.count === 0) return;
       await tx.query(`DROP TABLE IF EXISTS ${contentTable(contentId)}`);
       await tx.query(`DELETE FROM magnetodb.table_contents WHERE id = $1`, [contentId]);
-    });
+    }),
+  );
+}
+
+async function unlessBusy<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
   } catch (error) {
     const state = sqlState(error);
-    if (state !== LOCK_NOT_AVAILABLE && state !== SQL_STATE.deadlockDetected) throw error;
+    if (state === LOCK_NOT_AVAILABLE || state === SQL_STATE.deadlockDetected) return undefined;
+    throw error;
   }
 }
 
@@ -36,14 +43,14 @@ export async function sweep(services: Services): Promise<void> {
   const due = await db.query<{ id: string }>(`SELECT id FROM magnetodb.table_contents WHERE drop_after <= $1`, [now]);
   for (const { id } of due.rows) await dropRetired(db, id, now);
   for (const table of await registry.list(db, undefined)) {
-    while (await sweepTable(services, table));
+    while (await unlessBusy(() => sweepTable(services, table)));
   }
 }
 
 /** One short transaction, so that nobody waits for long; true: there may be more to do. */
 async function sweepTable(services: Services, listed: TableRow): Promise<boolean> {
   const cutoff = expiryCutoff(services);
-  return services.db.transaction({ prelude: lockShared(listed.ref) }, async (tx) => {
+  return services.db.transaction({ prelude: lockShared(listed.ref), lockTimeoutMillis: BUSY_MILLIS }, async (tx) => {
     const table = await services.registry.find(tx, listed.ref);
     // While a merge runs, what expired still tells it that a newer write was there.
     if (!table || table.mergeTime !== null || isLocked(table, services.clock.now())) return false;

@@ -1,0 +1,141 @@
+import { Client } from 'pg';
+import { TableRef, newId } from '../../kernel';
+import {
+  PLAIN,
+  code,
+  decoded,
+  freshTable,
+  plainItem,
+  plainItems,
+  put,
+  readBlocks,
+  s,
+  scanAll,
+} from '../../../test/contract/table-backend/harness';
+import { TestDatabase, createTestDatabase } from '../../../test/setup/database';
+import { until } from '../../../test/setup/until';
+import { TableBackend } from '../table-backend';
+import { createPostgresTableBackend } from './postgres-table-backend';
+
+let database: TestDatabase;
+/** Holds locks, so that a call stops where a test wants it to. */
+let holder: Client;
+/** Looks on; not from within the holder's transaction, where activity is as it was at its first look. */
+let observer: Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  holder = new Client({ connectionString: database.url });
+  observer = new Client({ connectionString: database.url });
+  await Promise.all([holder.connect(), observer.connect()]);
+});
+afterEach(() => holder.query('ROLLBACK'));
+afterAll(async () => {
+  await Promise.all([holder.end(), observer.end()]);
+  await database.drop();
+});
+
+async function withBackend(work: (backend: TableBackend) => Promise<void>): Promise<void> {
+  const backend = await createPostgresTableBackend({ connectionString: database.url, maxConnections: 4 });
+  try {
+    await work(backend);
+  } finally {
+    await holder.query('ROLLBACK');
+    await backend.close();
+  }
+}
+
+/** Waits until so many sessions of this database wait for a lock. */
+async function waiting(sessions: number): Promise<void> {
+  await until(async () => {
+    const found = await observer.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'magnetodb-tables'`,
+    );
+    return found.rowCount === sessions;
+  });
+}
+
+async function physicalTable(backend: TableBackend, ref: TableRef): Promise<string> {
+  return `magnetodb_data.c_${(await backend.openTable(ref)).generation.replaceAll('-', '')}`;
+}
+
+describe('whoever locks or swaps a table', () => {
+  it.each(['lock', 'replace', 'drop', 'merge'])('waits for the writes on their way (%s)', async (what) => {
+    await withBackend(async (backend) => {
+      const ref = await freshTable(backend);
+      const item = plainItem('a', 1);
+      await put(backend, ref, [item]);
+      const { id } = await backend.describeTable(ref);
+      const build = await backend.openBuild('demo', newId(), PLAIN);
+      await backend.sealBuild(build);
+      const acts: Record<string, () => Promise<unknown>> = {
+        lock: () => backend.lock(ref, { owner: 'job', deadline: Date.now() + 60_000 }),
+        replace: () => backend.publishBuild(build, ref.name, { mode: 'replace', tableId: id, graceSeconds: 60 }),
+        drop: () => backend.dropTable(ref),
+        merge: () => backend.beginMerge(ref, 'job'),
+      };
+      const order: string[] = [];
+      await holder.query(`BEGIN; SELECT * FROM ${await physicalTable(backend, ref)} FOR UPDATE`);
+      const write = backend.putItem(ref, plainItem('a', 1, { v: s('new') }), {}).then(() => order.push('written'));
+      await waiting(1);
+      const act = acts[what]?.().then(() => order.push(what));
+      await waiting(2);
+      await holder.query('ROLLBACK');
+      await Promise.all([write, act]);
+      expect(order).toEqual(['written', what]);
+    });
+  });
+
+  it('is noticed by a page that was being read', async () => {
+    await withBackend(async (backend) => {
+      const ref = await freshTable(backend);
+      await put(backend, ref, plainItems(10));
+      const { id } = await backend.describeTable(ref);
+      const build = await backend.openBuild('demo', newId(), PLAIN);
+      await backend.sealBuild(build);
+      const handle = await backend.openTable(ref);
+      await holder.query(`BEGIN; LOCK TABLE ${await physicalTable(backend, ref)}`);
+      const reading = readBlocks(backend, handle);
+      reading.catch(() => undefined);
+      await waiting(1);
+      await backend.publishBuild(build, ref.name, { mode: 'replace', tableId: id, graceSeconds: 60 });
+      await holder.query('ROLLBACK');
+      await expect(reading).rejects.toEqual(code('TableChanged'));
+    });
+  });
+
+  it('does not lead a read astray that had looked the table up before', async () => {
+    await withBackend(async (backend) => {
+      const ref = await freshTable(backend);
+      await put(backend, ref, plainItems(10));
+      const { id } = await backend.describeTable(ref);
+      const build = await backend.openBuild('demo', newId(), PLAIN);
+      await backend.loadItems(build, [decoded(PLAIN, plainItem('new', 1))]);
+      await backend.sealBuild(build);
+      const old = await physicalTable(backend, ref);
+      await holder.query(`BEGIN; LOCK TABLE ${old}`);
+      const scanning = scanAll(backend, ref);
+      await waiting(1);
+      await backend.publishBuild(build, ref.name, { mode: 'replace', tableId: id, graceSeconds: 0 });
+      await holder.query(`DROP TABLE ${old}; COMMIT`);
+      expect(await scanning).toEqual([plainItem('new', 1)]);
+    });
+  });
+});
+
+describe('the sweep', () => {
+  it('leaves out a table that is busy, and does the others', async () => {
+    await withBackend(async (backend) => {
+      const past = Math.floor(Date.now() / 1000) - 10;
+      const refs = [await freshTable(backend), await freshTable(backend), await freshTable(backend)];
+      for (const ref of refs) await backend.putItems(ref, [{ item: plainItem('a', 1), expiresAt: past }]);
+      const [first, busy, last] = await Promise.all(refs.map((ref) => physicalTable(backend, ref)));
+      await holder.query(`BEGIN; LOCK TABLE ${busy}`);
+      await backend.sweep();
+      await holder.query('ROLLBACK');
+      const rows = async (table: string | undefined): Promise<number | null> =>
+        (await observer.query(`SELECT 1 FROM ${table}`)).rowCount;
+      expect([await rows(first), await rows(busy), await rows(last)]).toEqual([0, 1, 0]);
+    });
+  });
+});
