@@ -68,6 +68,7 @@ export class OutboxDispatcher {
   private readonly options: Required<OutboxDispatcherOptions>;
   private readonly loops: readonly PollLoop[];
   private purgedAt = 0;
+  private stopping = false;
 
   constructor(options: OutboxDispatcherOptions) {
     this.options = { ...DEFAULTS, ...options };
@@ -94,12 +95,13 @@ export class OutboxDispatcher {
 
   /** Resolves when what is being sent has been sent, or has failed. */
   async stop(): Promise<void> {
+    this.stopping = true;
     await Promise.all(this.loops.map((loop) => loop.stop()));
   }
 
   private async deliverAll(sender: NotificationSender): Promise<void> {
     const worker = async (): Promise<void> => {
-      while (await this.deliverNext(sender));
+      while (!this.stopping && (await this.deliverNext(sender)));
     };
     await Promise.all(Array.from({ length: this.options.concurrency }, worker));
     await this.purge();

@@ -21,7 +21,9 @@ export class PollLoop {
     this.again = true;
     if (this.running !== undefined) return;
     clearTimeout(this.timer);
-    this.running = this.run().finally(() => {
+    // Not before `running` is set: the pass may wake the loop itself.
+    const pass = Promise.resolve().then(() => this.run());
+    this.running = pass.finally(() => {
       this.running = undefined;
       if (this.stopped) return;
       if (this.again) this.wake();
