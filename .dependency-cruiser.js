@@ -39,6 +39,20 @@ module.exports = {
       to: { path: '^src/([^/]+)/', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$'] },
     },
     {
+      name: 'front-door-uses-doors',
+      severity: 'error',
+      comment: "The plugin's own files in src/ (index.ts, backup-restore.*.ts) put the rooms together: through their doors, too.",
+      from: { path: '^src/[^/]+\\.ts$' },
+      to: { path: '^src/[^/]+/', pathNot: '^src/[^/]+/index\\.ts$' },
+    },
+    {
+      name: 'plugin-knows-no-host',
+      severity: 'error',
+      comment: 'The gateway and the command line are hosts of the plugin like anybody else: the plugin never imports them.',
+      from: { path: '^src/[^/]+\\.ts$' },
+      to: { path: '^src/(gateway|cli)/' },
+    },
+    {
       name: 'pure-core',
       severity: 'error',
       comment: 'kernel, archive and the engines import neither Nest nor TypeORM, so that they can be read, tested and fuzzed alone.',
@@ -55,9 +69,16 @@ module.exports = {
     {
       name: 'no-test-code-in-product',
       severity: 'error',
-      comment: 'The product never imports its tests or development dependencies.',
+      comment: 'The product never imports its tests, benchmarks or demo.',
       from: { path: '^(src|migrations)/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|demo)/' },
+    },
+    {
+      name: 'no-development-dependencies-in-product',
+      severity: 'error',
+      comment: 'What only tests and tools are installed for is not there when the product runs.',
+      from: { path: '^(src|migrations)/', pathNot: '\\.spec\\.ts$' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'type-only'] },
     },
   ],
   options: {

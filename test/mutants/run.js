@@ -10,7 +10,7 @@ const path = require('node:path');
 const mutants = fs.readdirSync(path.join(__dirname, 'list')).sort().flatMap((file) => require(path.join(__dirname, 'list', file)));
 
 const root = path.join(__dirname, '../..');
-const copied = ['src', 'migrations', 'test', 'demo', 'package.json', 'tsconfig.json', 'jest.config.js', 'docs', 'config'];
+const copied = ['src', 'migrations', 'test', 'demo', 'package.json', '.dependency-cruiser.js', 'README.md', 'tsconfig.json', 'jest.config.js', 'docs', 'config'];
 
 /** A copy without node_modules, which is linked: the tree itself is never touched. */
 function copyTree() {
