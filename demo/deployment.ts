@@ -51,6 +51,11 @@ export class Deployment {
     return deployment;
   }
 
+  /** Of the gateway's process. */
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   private async ready(): Promise<void> {
     const deadline = Date.now() + READY_SECONDS * 1000;
     while (Date.now() < deadline) {

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { ApiClient } from '../demo/api-client';
+
+const LOOK_EVERY_MILLIS = 20;
+
+export interface JobRun {
+  readonly items: number;
+  /** Until the API says that it is done. */
+  readonly seconds: number;
+  /** Seconds that each of the job's stages took, by the stage that the job's row showed (looked at every 20 ms). */
+  readonly stages: Readonly<Record<string, number>>;
+  /** Where the archive lies (backups). */
+  readonly source: string;
+}
+
+/** Backs a table up through the REST API. */
+export async function backUp(api: ApiClient, databaseUrl: string, table: string): Promise<JobRun> {
+  const start = performance.now();
+  const { backup_id: id } = await api.createBackup(table, 'bench');
+  const stages = await watchStages(databaseUrl, id);
+  const backup = await api.describeBackup(table, id);
+  const seconds = (performance.now() - start) / 1000;
+  if (backup.status !== 'CREATED') throw new Error(`the backup ended as ${backup.status}: ${backup.error?.message}`);
+  const source = backup.links.find((link) => link.rel === 'location')?.href ?? '';
+  return { items: backup.item_count ?? 0, seconds, stages, source };
+}
+
+/** Restores an archive as a new table through the REST API. */
+export async function restore(api: ApiClient, databaseUrl: string, table: string, source: string): Promise<JobRun> {
+  const start = performance.now();
+  const { restore_job_id: id } = await api.createRestore(table, source);
+  const stages = await watchStages(databaseUrl, id);
+  const job = await api.describeRestore(table, id);
+  const seconds = (performance.now() - start) / 1000;
+  if (job.status !== 'RESTORED') throw new Error(`the restore ended as ${job.status}: ${job.error?.message}`);
+  const { item_count: items } = await api.describeTable(table);
+  return { items: Number(items), seconds, stages, source };
+}
+
+/** Watches the row of the job that works for this backup or restore until it has ended. */
+async function watchStages(databaseUrl: string, subjectId: string): Promise<Record<string, number>> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const stages: Record<string, number> = {};
+    let since = performance.now();
+    let shown = '';
+    for (;;) {
+      const found = await client.query<{ stage: string; ended: boolean }>(
+        `SELECT stage, state IN ('succeeded', 'failed') AS ended FROM magnetodb_backup.jobs WHERE subject_id = $1`,
+        [subjectId],
+      );
+      const row = found.rows[0];
+      const now = performance.now();
+      if (shown !== '') stages[shown] = (stages[shown] ?? 0) + (now - since) / 1000;
+      since = now;
+      if (row === undefined || row.ended) return stages;
+      shown = row.stage;
+      await delay(LOOK_EVERY_MILLIS);
+    }
+  } finally {
+    await client.end();
+  }
+}
