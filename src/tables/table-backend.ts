@@ -207,8 +207,11 @@ export interface TableBackend {
   sealBuild(build: BuildHandle): Promise<void>;
   /** Makes the build the table of that name, in one step. Idempotent: published already, it answers the same (`TableChanged` if it is no longer that table's content). */
   publishBuild(build: BuildHandle, name: string, mode: PublishMode): Promise<TableDescription>;
-  /** Drops a build and all that it holds; an unknown or published one is left alone. */
-  dropBuild(projectId: string, buildId: string): Promise<void>;
+  /**
+   * Drops a build and all that it holds; an unknown or published one is left alone. The answer is the id of the table whose present
+   * content the build is, undefined if it is none's. Afterwards the build cannot be published any more.
+   */
+  dropBuild(projectId: string, buildId: string): Promise<string | undefined>;
 
   /** From now on until `endMerge`, deletes leave marks, so that `mergeItems` brings nothing back. `owner` counts once. */
   beginMerge(ref: TableRef, owner: string): Promise<{ handle: TableHandle; writeTimeMicros: number }>;

@@ -81,19 +81,19 @@ export class Builds {
     });
   }
 
-  async drop(projectId: string, buildId: string): Promise<void> {
+  async drop(projectId: string, buildId: string): Promise<string | undefined> {
     const { db, registry, clock } = this.services;
     const found = await registry.findBuild(db, projectId, buildId);
-    if (!found) return;
+    if (!found) return undefined;
     const { id } = found.content;
     const now = clock.now();
-    const retired = await db.transaction({ maintenance: true, prelude: lockBuildExclusive(id) }, async (tx) => {
+    const seen = await db.transaction({ maintenance: true, prelude: lockBuildExclusive(id) }, async (tx) => {
       const row = await registry.findContent(tx, id);
-      if (row?.state !== 'building') return false;
-      await retireContent(tx, id, now);
-      return true;
+      if (row?.state === 'building') await retireContent(tx, id, now);
+      return row;
     });
-    if (retired) await dropRetired(db, id, now);
+    if (seen?.state === 'building') await dropRetired(db, id, now);
+    return seen?.state === 'current' ? seen.tableId : undefined;
   }
 
   private async publishNow(

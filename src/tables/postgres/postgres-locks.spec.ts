@@ -139,3 +139,29 @@ describe('the sweep', () => {
     });
   });
 });
+
+describe('a merge', () => {
+  it('loses to later writes even if the server’s clock was set back', async () => {
+    await withBackend(async (backend) => {
+      const ref = await freshTable(backend);
+      const { handle } = await backend.beginMerge(ref, 'job');
+      // As if it had begun an hour from now.
+      const ahead = (Date.now() + 3_600_000) * 1000;
+      await observer.query(`UPDATE magnetodb.table_merges SET write_time = $1 WHERE table_id = $2`, [
+        ahead,
+        handle.tableId,
+      ]);
+      const live = [plainItem('a', 1, { by: s('put') }), plainItem('a', 2, { by: s('batch') })];
+      await backend.putItems(
+        ref,
+        live.slice(1).map((item) => ({ item, expiresAt: undefined })),
+      );
+      await backend.putItem(ref, plainItem('a', 1, { by: s('put') }), {});
+      await backend.deleteItem(ref, plainItem('a', 3), {});
+      const merged = [1, 2, 3].map((range) => decoded(PLAIN, plainItem('a', range, { by: s('merge') })));
+      await backend.mergeItems(ref, handle, merged, ahead);
+      expect(await scanAll(backend, ref)).toEqual(live);
+      expect((await backend.beginMerge(ref, 'later')).writeTimeMicros).toBeGreaterThan(ahead);
+    });
+  });
+});

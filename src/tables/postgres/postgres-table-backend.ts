@@ -166,7 +166,7 @@ class PostgresTableBackend implements TableBackend {
     return translated(() => this.builds.publish(build, name, mode));
   }
 
-  dropBuild(projectId: string, buildId: string): Promise<void> {
+  dropBuild(projectId: string, buildId: string): Promise<string | undefined> {
     return translated(() => this.builds.drop(projectId, buildId));
   }
 
