@@ -15,7 +15,9 @@ export class CreateBackups1795300000002 implements MigrationInterface {
         created_at bigint NOT NULL,
         PRIMARY KEY (project_id, kind, token_hash)
       )`);
-    await runner.query(`CREATE INDEX request_tokens_by_age ON magnetodb_backup.request_tokens (project_id, created_at)`);
+    await runner.query(
+      `CREATE INDEX request_tokens_by_age ON magnetodb_backup.request_tokens (project_id, created_at)`,
+    );
     await comment(runner, 'request_tokens.token_hash', 'SHA-256 of the client_request_token');
     await comment(runner, 'request_tokens.fingerprint', 'HMAC-SHA-256 of the canonical body under the token');
     await comment(runner, 'request_tokens.created_at', 'milliseconds since the epoch');

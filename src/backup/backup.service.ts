@@ -55,7 +55,8 @@ export class BackupService {
     const tableParam = parseTableParam(address.table);
     const strategy = resolveStrategy(request.strategy, this.strategies);
     // A location that the operator put into a named strategy is the operator's own word.
-    if (strategy.location.type === 'external' && namesLocation(request.strategy)) this.policy.enforce('backup:location:external', caller);
+    if (strategy.location.type === 'external' && namesLocation(request.strategy))
+      this.policy.enforce('backup:location:external', caller);
     const use = tokenUse(projectId, request);
     const earlier = use && (await this.replay(use, tableParam));
     if (earlier) return earlier;
@@ -92,8 +93,11 @@ export class BackupService {
     const row = await this.find(address, id);
     const { createJobId } = row;
     const changed =
-      row.status === 'CREATING' && createJobId !== null && (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, createJobId, change)));
-    if (!changed) throw new DomainError('ConflictError', 'The backup is not being made: there is nothing to pause or to limit.');
+      row.status === 'CREATING' &&
+      createJobId !== null &&
+      (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, createJobId, change)));
+    if (!changed)
+      throw new DomainError('ConflictError', 'The backup is not being made: there is nothing to pause or to limit.');
     await this.queue.wake();
     return this.withProgressOf(row);
   }
@@ -109,11 +113,18 @@ export class BackupService {
     return { backup: row, progress: undefined };
   }
 
-  private async deleteWithin(tx: EntityManager, projectId: string, id: Uuid, query: DeleteBackupQuery): Promise<BackupEntity> {
+  private async deleteWithin(
+    tx: EntityManager,
+    projectId: string,
+    id: Uuid,
+    query: DeleteBackupQuery,
+  ): Promise<BackupEntity> {
     // The job first: it tells whether anybody will still end it.
     const seen = await tx.findOneBy(BackupEntity, { projectId, id });
     const cancelled =
-      seen?.status === 'CREATING' && seen.createJobId !== null && (await this.queue.cancel(tx, seen.createJobId, cancelledBy('The backup was deleted while it was being made.')));
+      seen?.status === 'CREATING' &&
+      seen.createJobId !== null &&
+      (await this.queue.cancel(tx, seen.createJobId, cancelledBy('The backup was deleted while it was being made.')));
     const row = await tx.findOne(BackupEntity, { where: { projectId, id }, lock: { mode: 'pessimistic_write' } });
     if (row === null) throw backupNotExists();
     if (row.status === 'DELETING') return row;
@@ -124,16 +135,37 @@ export class BackupService {
     row.status = 'DELETING';
     row.error = null;
     row.restorable = null;
-    await tx.update(BackupEntity, { projectId, id }, { status: row.status, deleteJobId: row.deleteJobId, error: null, restorable: null });
+    await tx.update(
+      BackupEntity,
+      { projectId, id },
+      { status: row.status, deleteJobId: row.deleteJobId, error: null, restorable: null },
+    );
     return row;
   }
 
-  private async enqueueDelete(tx: EntityManager, row: BackupEntity, jobId: Uuid, removeObjects: boolean): Promise<void> {
+  private async enqueueDelete(
+    tx: EntityManager,
+    row: BackupEntity,
+    jobId: Uuid,
+    removeObjects: boolean,
+  ): Promise<void> {
     const params: BackupDeleteParams = { locationUrl: row.locationUrl, internal: row.internal, removeObjects };
-    await this.queue.enqueue(tx, { id: jobId, kind: BACKUP_DELETE_JOB, projectId: row.projectId, subjectId: row.id, params });
+    await this.queue.enqueue(tx, {
+      id: jobId,
+      kind: BACKUP_DELETE_JOB,
+      projectId: row.projectId,
+      subjectId: row.id,
+      params,
+    });
   }
 
-  private async enqueueCreate(tx: EntityManager, row: BackupEntity, table: TableDescription, location: BackupLocation, strategy: ResolvedStrategy): Promise<void> {
+  private async enqueueCreate(
+    tx: EntityManager,
+    row: BackupEntity,
+    table: TableDescription,
+    location: BackupLocation,
+    strategy: ResolvedStrategy,
+  ): Promise<void> {
     if (row.createJobId === null) throw new DomainError('InternalError', 'a backup that is being made has a job');
     const params: BackupCreateParams = {
       tableName: table.name,
@@ -143,10 +175,22 @@ export class BackupService {
       internal: location.type === 'internal',
       compression: strategy.compression,
     };
-    await this.queue.enqueue(tx, { id: row.createJobId, kind: BACKUP_CREATE_JOB, projectId: row.projectId, subjectId: row.id, params });
+    await this.queue.enqueue(tx, {
+      id: row.createJobId,
+      kind: BACKUP_CREATE_JOB,
+      projectId: row.projectId,
+      subjectId: row.id,
+      params,
+    });
   }
 
-  private newRow(id: Uuid, name: string, table: TableDescription, strategy: ResolvedStrategy, location: BackupLocation): BackupEntity {
+  private newRow(
+    id: Uuid,
+    name: string,
+    table: TableDescription,
+    strategy: ResolvedStrategy,
+    location: BackupLocation,
+  ): BackupEntity {
     return Object.assign(emptyBackup(), {
       projectId: table.projectId,
       id,
@@ -178,7 +222,10 @@ export class BackupService {
     // One at a time, so that two requests cannot both take the last place.
     await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`backup-quota:${projectId}`]);
     if ((await tx.countBy(BackupEntity, { projectId })) < quota) return;
-    throw new DomainError('BackupQuotaExceeded', `The project has ${quota} backups, which is its quota: delete some first.`);
+    throw new DomainError(
+      'BackupQuotaExceeded',
+      `The project has ${quota} backups, which is its quota: delete some first.`,
+    );
   }
 
   /** The backup that the same request made before; undefined if it was not made before. */
@@ -186,7 +233,8 @@ export class BackupService {
     const id = await this.tokens.find(this.dataSource.manager, use);
     if (id === undefined) return undefined;
     const row = await this.catalogue.find(use.projectId, id);
-    if (row === null || row.status === 'DELETING' || row.status === 'DELETE_FAILED') throw tokenConflict('a backup that was deleted since');
+    if (row === null || row.status === 'DELETING' || row.status === 'DELETE_FAILED')
+      throw tokenConflict('a backup that was deleted since');
     if (!isOfTable(row, tableParam)) throw tokenConflict('another table');
     return this.withProgressOf(row);
   }
@@ -218,9 +266,14 @@ export class BackupService {
   }
 
   private async withProgress(rows: readonly BackupEntity[]): Promise<BackupView[]> {
-    const running = rows.flatMap((row) => (row.status === 'CREATING' && row.createJobId !== null ? [row.createJobId] : []));
+    const running = rows.flatMap((row) =>
+      row.status === 'CREATING' && row.createJobId !== null ? [row.createJobId] : [],
+    );
     const progress = running.length === 0 ? undefined : await this.queue.progress(running);
-    return rows.map((backup) => ({ backup, progress: backup.createJobId === null ? undefined : progress?.get(backup.createJobId) }));
+    return rows.map((backup) => ({
+      backup,
+      progress: backup.createJobId === null ? undefined : progress?.get(backup.createJobId),
+    }));
   }
 }
 
@@ -259,7 +312,10 @@ function isOfTable(row: BackupEntity, tableParam: string): boolean {
   return row.tableName === tableParam || row.tableId === parseUuid(tableParam);
 }
 
-function tokenUse(projectId: string, { clientRequestToken, name, strategy }: CreateBackupRequest): TokenUse | undefined {
+function tokenUse(
+  projectId: string,
+  { clientRequestToken, name, strategy }: CreateBackupRequest,
+): TokenUse | undefined {
   if (clientRequestToken === undefined) return undefined;
   return { projectId, kind: 'backup', token: clientRequestToken, body: { name, strategy: strategy ?? {} } };
 }

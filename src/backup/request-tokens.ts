@@ -35,7 +35,12 @@ export class RequestTokens {
    */
   async claim(tx: EntityManager, use: TokenUse, resourceId: Uuid): Promise<Uuid> {
     await tx.delete(RequestTokenEntity, { projectId: use.projectId, createdAt: LessThanOrEqual(this.horizon()) });
-    const row = { ...keyOf(use), fingerprint: bodyFingerprint(use.token, use.body), resourceId, createdAt: this.clock.now() };
+    const row = {
+      ...keyOf(use),
+      fingerprint: bodyFingerprint(use.token, use.body),
+      resourceId,
+      createdAt: this.clock.now(),
+    };
     await tx.createQueryBuilder().insert().into(RequestTokenEntity).values(row).orIgnore().execute();
     // A conflicting insert waits for the other transaction's end, so its row can be seen now.
     const holder = await tx.findOneByOrFail(RequestTokenEntity, keyOf(use));

@@ -8,14 +8,22 @@ export function parseTableParam(text: string): string {
 }
 
 /** The table of that name, else the one with that id, else undefined. */
-export async function findTable(backend: TableBackend, projectId: string, nameOrId: string): Promise<TableDescription | undefined> {
+export async function findTable(
+  backend: TableBackend,
+  projectId: string,
+  nameOrId: string,
+): Promise<TableDescription | undefined> {
   const named = await findByName(backend, projectId, nameOrId);
   if (named !== undefined) return named;
   const id = parseUuid(nameOrId);
   return id === undefined ? undefined : backend.findTableById(projectId, id);
 }
 
-async function findByName(backend: TableBackend, projectId: string, name: string): Promise<TableDescription | undefined> {
+async function findByName(
+  backend: TableBackend,
+  projectId: string,
+  name: string,
+): Promise<TableDescription | undefined> {
   try {
     return await backend.describeTable({ projectId, name });
   } catch (error) {

@@ -23,14 +23,22 @@ function importDoc(dialect: Dialect): CallDoc {
     operationId: `${dialect.name}_import_backup`,
     tag: 'Backups',
     summary: 'Put a found backup into the catalogue',
-    description: 'After the job database was lost, or to share a backup. Deleting it later only forgets it, unless `?purge=true`.',
+    description:
+      'After the job database was lost, or to share a backup. Deleting it later only forgets it, unless `?purge=true`.',
     params: [PROJECT_PARAM],
     body: {
       model: models.importBackup,
-      examples: { 'from its location': { source: 'file:///var/lib/magnetodb/objects/demo/01890a5d-ac96-774b-bcce-b302099a8057' } },
+      examples: {
+        'from its location': { source: 'file:///var/lib/magnetodb/objects/demo/01890a5d-ac96-774b-bcce-b302099a8057' },
+      },
     },
-    successes: [{ status: 200, description: 'The backup; one that is there already as it is there.', model: models.backup }],
-    errors: { 400: 'ValidationError: also a damaged archive, or one of an unknown version.', 404: 'BackupNotExists: there is no backup at the source.' },
+    successes: [
+      { status: 200, description: 'The backup; one that is there already as it is there.', model: models.backup },
+    ],
+    errors: {
+      400: 'ValidationError: also a damaged archive, or one of an unknown version.',
+      404: 'BackupNotExists: there is no backup at the source.',
+    },
   };
 }
 

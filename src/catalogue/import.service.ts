@@ -32,7 +32,11 @@ export class ImportService {
     await this.catalogue.insert(this.dataSource.manager, row);
     const kept = await this.catalogue.find(projectId, manifest.backup_id);
     // Inserted or found, and gone again: its deletion ended between the two statements.
-    if (kept === null) throw new DomainError('ServiceUnavailable', 'The backup is just being deleted.', { transient: true, retryAfterSeconds: 1 });
+    if (kept === null)
+      throw new DomainError('ServiceUnavailable', 'The backup is just being deleted.', {
+        transient: true,
+        retryAfterSeconds: 1,
+      });
     return kept;
   }
 }

@@ -33,7 +33,11 @@ export class RestoreCatalogue {
     if (scope && 'name' in scope) rows.andWhere('restore.tableName = :tableName', { tableName: scope.name });
     if (scope && 'id' in scope) {
       const { id } = scope;
-      rows.andWhere(new Brackets((where) => where.where('restore.tableId = :id', { id }).orWhere('restore.targetTableId = :id', { id })));
+      rows.andWhere(
+        new Brackets((where) =>
+          where.where('restore.tableId = :id', { id }).orWhere('restore.targetTableId = :id', { id }),
+        ),
+      );
     }
     if (query.after !== undefined) rows.andWhere('restore.id > :after', { after: query.after });
     if (query.status !== undefined) rows.andWhere('restore.status = :status', { status: query.status });

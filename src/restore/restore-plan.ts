@@ -30,10 +30,15 @@ export interface RestorePlan {
 }
 
 /** Which lane a restore takes, and why: told to the client. @throws DomainError ValidationError: one that is not there. */
-export function chooseFormat(asked: 'auto' | 'db-agnostic' | 'native'): { format: 'db-agnostic'; formatReason: string } {
+export function chooseFormat(asked: 'auto' | 'db-agnostic' | 'native'): {
+  format: 'db-agnostic';
+  formatReason: string;
+} {
   switch (asked) {
     case 'native':
-      throw validationError('"format": native restores are not available in this deployment; use "db-agnostic" or "auto".');
+      throw validationError(
+        '"format": native restores are not available in this deployment; use "db-agnostic" or "auto".',
+      );
     case 'db-agnostic':
       return { format: 'db-agnostic', formatReason: 'It was asked for.' };
     case 'auto':
@@ -59,18 +64,23 @@ export function findConflict(facts: TargetFacts): RestoreConflict | undefined {
   const { target, onExisting } = facts;
   if (facts.otherRestoreRuns) return conflict('Another restore onto this table is running.');
   if (target === undefined) return undefined;
-  if (target.status !== 'ACTIVE' && target.status !== 'MAINTENANCE') return conflict(`The table is in status ${target.status}.`);
+  if (target.status !== 'ACTIVE' && target.status !== 'MAINTENANCE')
+    return conflict(`The table is in status ${target.status}.`);
   const sameAsBackup = sameStructure(facts.schema, target.schema);
   switch (onExisting) {
     case 'fail':
       if (facts.targetHasItems) return conflict('The table has items; "on_existing" says what to do with them.');
       return sameAsBackup ? undefined : conflict('The table has another structure than the backup.');
     case 'merge':
-      return sameAsBackup ? undefined : conflict('The table has another structure than the backup: it cannot be merged into.');
+      return sameAsBackup
+        ? undefined
+        : conflict('The table has another structure than the backup: it cannot be merged into.');
     case 'replace':
       if (!facts.backendReplaces) return conflict('The tables of this deployment cannot be replaced in one step.');
       if (!facts.exclusiveGateways) {
-        return conflict('"replace" needs a deployment whose gateways all know of it: the operator states so with exclusive_gateways.');
+        return conflict(
+          '"replace" needs a deployment whose gateways all know of it: the operator states so with exclusive_gateways.',
+        );
       }
       return undefined;
   }

@@ -35,8 +35,12 @@ export class RestorePlanner {
     if (row.status !== 'CREATED' || row.restorable === false) {
       throw new DomainError('ConflictError', `The backup is in status ${row.status}: it cannot be restored.`);
     }
-    const archive = await openArchive(this.stores, { type: row.internal ? 'internal' : 'external', url: row.locationUrl });
-    if (archive.manifest.backup_id !== row.id) throw new DomainError('ArchiveDamaged', 'The manifest is another backup’s.');
+    const archive = await openArchive(this.stores, {
+      type: row.internal ? 'internal' : 'external',
+      url: row.locationUrl,
+    });
+    if (archive.manifest.backup_id !== row.id)
+      throw new DomainError('ArchiveDamaged', 'The manifest is another backup’s.');
     return archive;
   }
 
@@ -46,7 +50,12 @@ export class RestorePlanner {
   }
 
   /** What the restore would do. A conflict is part of the answer; everything else that is wrong is thrown. */
-  async plan(projectId: string, tableParam: string, archive: Archive, request: CreateRestoreRequest): Promise<RestorePlan> {
+  async plan(
+    projectId: string,
+    tableParam: string,
+    archive: Archive,
+    request: CreateRestoreRequest,
+  ): Promise<RestorePlan> {
     const { manifest } = archive;
     const chosen = chooseFormat(request.format);
     const target = await findTable(this.tables, projectId, tableParam);
@@ -84,7 +93,8 @@ export class RestorePlanner {
         backendReplaces: this.tables.capabilities.replace,
       });
     } catch (error) {
-      if (isDomainError(error, 'TableLocked')) return { type: error.code, message: error.message, retryAfterSeconds: error.retryAfterSeconds };
+      if (isDomainError(error, 'TableLocked'))
+        return { type: error.code, message: error.message, retryAfterSeconds: error.retryAfterSeconds };
       throw error;
     }
   }

@@ -65,7 +65,10 @@ export class RestoreService {
     const earlier = use && (await this.replay(use, tableParam));
     if (earlier) return { view: earlier };
 
-    const archive = source === undefined ? await this.planner.openBackup(projectId, request.backupId) : await this.planner.openSource(projectId, source);
+    const archive =
+      source === undefined
+        ? await this.planner.openBackup(projectId, request.backupId)
+        : await this.planner.openSource(projectId, source);
     const plan = await this.planner.plan(projectId, tableParam, archive, request);
     if (request.dryRun) return { plan };
     if (plan.conflict !== undefined) {
@@ -95,8 +98,11 @@ export class RestoreService {
   /** Pauses, resumes or limits a running restore. @throws DomainError RestoreJobNotExists; ConflictError if it is finished */
   async change(address: TableAddress, id: Uuid, change: JobChange): Promise<RestoreView> {
     const row = await this.find(address, id);
-    const changed = row.status === 'RESTORING' && (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, row.jobId, change)));
-    if (!changed) throw new DomainError('ConflictError', 'The restore is finished: there is nothing to pause or to limit.');
+    const changed =
+      row.status === 'RESTORING' &&
+      (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, row.jobId, change)));
+    if (!changed)
+      throw new DomainError('ConflictError', 'The restore is finished: there is nothing to pause or to limit.');
     await this.queue.wake();
     return this.withProgressOf(row);
   }
@@ -106,7 +112,9 @@ export class RestoreService {
     const row = await this.find(address, id);
     const cancelled =
       row.status === 'RESTORING' &&
-      (await inTransaction(this.dataSource, (tx) => this.queue.cancel(tx, row.jobId, new DomainError('Cancelled', 'The restore was cancelled.'))));
+      (await inTransaction(this.dataSource, (tx) =>
+        this.queue.cancel(tx, row.jobId, new DomainError('Cancelled', 'The restore was cancelled.')),
+      ));
     if (cancelled) {
       await this.queue.wake();
       return this.withProgressOf(row);
@@ -120,7 +128,12 @@ export class RestoreService {
   }
 
   /** False: the same request made another job meanwhile. */
-  private async insert(row: RestoreEntity, plan: RestorePlan, archive: Archive, use: TokenUse | undefined): Promise<boolean> {
+  private async insert(
+    row: RestoreEntity,
+    plan: RestorePlan,
+    archive: Archive,
+    use: TokenUse | undefined,
+  ): Promise<boolean> {
     try {
       return await inTransaction(this.dataSource, async (tx) => {
         if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;
@@ -145,7 +158,13 @@ export class RestoreService {
       onExisting: plan.onExisting,
       target: plan.target === undefined ? null : { tableId: plan.target.id, generation: plan.target.generation },
     };
-    await this.queue.enqueue(tx, { id: row.jobId, kind: RESTORE_JOB, projectId: row.projectId, subjectId: row.id, params });
+    await this.queue.enqueue(tx, {
+      id: row.jobId,
+      kind: RESTORE_JOB,
+      projectId: row.projectId,
+      subjectId: row.id,
+      params,
+    });
   }
 
   private newRow(plan: RestorePlan, archive: Archive): RestoreEntity {
@@ -187,7 +206,8 @@ export class RestoreService {
   private async find({ projectId, table }: TableAddress, id: Uuid): Promise<RestoreEntity> {
     const tableParam = parseTableParam(table);
     const row = await this.catalogue.find(projectId, id);
-    if (row === null || !isOntoTable(row, tableParam)) throw new DomainError('RestoreJobNotExists', 'There is no such restore job.');
+    if (row === null || !isOntoTable(row, tableParam))
+      throw new DomainError('RestoreJobNotExists', 'There is no such restore job.');
     return row;
   }
 

@@ -1,4 +1,12 @@
-import { DIALECTS, expectStatus, invalid, ManagementServer, makeTable, refused, startManagement } from './management-server';
+import {
+  DIALECTS,
+  expectStatus,
+  invalid,
+  ManagementServer,
+  makeTable,
+  refused,
+  startManagement,
+} from './management-server';
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const HEX = /^[0-9a-f]{32}$/;
@@ -14,7 +22,10 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
 
   describe.each(DIALECTS)('in the %s dialect', (dialect) => {
     const idPattern = dialect === 'spec' ? UUID : HEX;
-    const timeKeys = dialect === 'spec' ? { start: 'start_datetime', finish: 'finish_datetime' } : { start: 'start_date_time', finish: 'finish_date_time' };
+    const timeKeys =
+      dialect === 'spec'
+        ? { start: 'start_datetime', finish: 'finish_datetime' }
+        : { start: 'start_date_time', finish: 'finish_date_time' };
 
     it('makes a backup, shows it, and deletes it with all its objects', async () => {
       const client = server.client(dialect);
@@ -77,7 +88,11 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
       const id = String(made[client.keys.id]).replaceAll('-', '');
       const dashed = id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
       for (const spelling of [id, dashed, dashed.toUpperCase()]) {
-        for (const where of [table, String(made['table_id']), String(made['table_id']).replaceAll('-', '').toUpperCase()]) {
+        for (const where of [
+          table,
+          String(made['table_id']),
+          String(made['table_id']).replaceAll('-', '').toUpperCase(),
+        ]) {
           expect(await expectStatus(client.backup(where, spelling), 200)).toEqual(made);
         }
       }
@@ -123,8 +138,16 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
       await refused(client.backup(table, UNKNOWN_ID), 404, 'BackupNotExists');
       await refused(client.backup(other, made[client.keys.id]), 404, 'BackupNotExists');
       await refused(client.deleteBackup(other, made[client.keys.id]), 404, 'BackupNotExists');
-      await refused(client.send('PATCH', `${client.table(table)}/backups/${UNKNOWN_ID}`, { paused: true }), 404, 'BackupNotExists');
-      await refused(client.send('PATCH', `${client.table(table)}/backups/${String(made[client.keys.id])}`, { paused: true }), 409, 'ConflictError');
+      await refused(
+        client.send('PATCH', `${client.table(table)}/backups/${UNKNOWN_ID}`, { paused: true }),
+        404,
+        'BackupNotExists',
+      );
+      await refused(
+        client.send('PATCH', `${client.table(table)}/backups/${String(made[client.keys.id])}`, { paused: true }),
+        409,
+        'ConflictError',
+      );
       await refused(client.send('PUT', `${client.table(table)}/backups`, {}), 405, 'MethodNotAllowed');
       await refused(client.get(`${client.table(table)}/nothing`), 404, 'NotFound');
     });
@@ -140,7 +163,11 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
       await expectStatus(reader.backup(table, id), 200);
       await refused(reader.createBackup(table), 403, 'Forbidden');
       await refused(reader.deleteBackup(table, id), 403, 'Forbidden');
-      await refused(reader.send('PATCH', `${reader.table(table)}/backups/${String(id)}`, { paused: true }), 403, 'Forbidden');
+      await refused(
+        reader.send('PATCH', `${reader.table(table)}/backups/${String(id)}`, { paused: true }),
+        403,
+        'Forbidden',
+      );
       await refused(reader.import({ source: server.outsideUrl }), 403, 'Forbidden');
       // The same names in another project lead nowhere.
       await refused(server.client(dialect, 'other-token', 'other').backup(table, id), 404, 'BackupNotExists');
@@ -150,7 +177,8 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
     it('keeps backups out of places that are not allowed, before anything is made', async () => {
       const client = server.client(dialect);
       const table = await makeTable(server.backend, 0);
-      const at = (url: string): ReturnType<typeof client.createBackup> => client.createBackup(table, 'a', { strategy: { location: { type: 'external', url } } });
+      const at = (url: string): ReturnType<typeof client.createBackup> =>
+        client.createBackup(table, 'a', { strategy: { location: { type: 'external', url } } });
       await refused(at('https://evil.example.org/x'), 403, 'Forbidden', /evil\.example\.org/);
       await refused(at('file:///etc'), 403, 'Forbidden');
       await refused(at(`${server.objectsUrl}/other`), 403, 'Forbidden');
@@ -165,7 +193,12 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
     const table = await makeTable(server.backend, 1);
     const made = await spec.madeBackup(table);
     const shown = await expectStatus(deployed.backup(table, made['id']), 200);
-    expect(shown).toMatchObject({ backup_id: String(made['id']).replaceAll('-', ''), backup_name: 'nightly', start_date_time: made['start_datetime'], item_count: 1 });
+    expect(shown).toMatchObject({
+      backup_id: String(made['id']).replaceAll('-', ''),
+      backup_name: 'nightly',
+      start_date_time: made['start_datetime'],
+      item_count: 1,
+    });
     expect(shown).not.toHaveProperty('id');
   });
 });

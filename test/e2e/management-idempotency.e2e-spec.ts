@@ -30,7 +30,9 @@ describe('client_request_token', () => {
     const client = server.client();
     const table = await makeTable(server.backend, 0);
     const first = await expectStatus(client.createBackup(table, 'a', { client_request_token: 'empty' }), 202);
-    expect(await expectStatus(client.createBackup(table, 'a', { client_request_token: 'empty', strategy: {} }), 202)).toEqual(first);
+    expect(
+      await expectStatus(client.createBackup(table, 'a', { client_request_token: 'empty', strategy: {} }), 202),
+    ).toEqual(first);
   });
 
   it('refuses it for another body, another table, and a backup deleted since', async () => {
@@ -47,12 +49,16 @@ describe('client_request_token', () => {
   it('makes one backup of many requests at once', async () => {
     const client = server.client();
     const table = await makeTable(server.backend, 0);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => client.createBackup(table, 'a', { client_request_token: 'race' })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => client.createBackup(table, 'a', { client_request_token: 'race' })),
+    );
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 202));
     expect(new Set(answers.map((answer) => answer.body['id'])).size).toBe(1);
     const list = await expectStatus(client.get(`${client.table(table)}/backups`), 200);
     expect(list['backups']).toHaveLength(1);
-    expect(await count(`SELECT count(*) FROM magnetodb_backup.jobs WHERE subject_id = '${String(answers[0]?.body['id'])}'`)).toBe(1);
+    expect(
+      await count(`SELECT count(*) FROM magnetodb_backup.jobs WHERE subject_id = '${String(answers[0]?.body['id'])}'`),
+    ).toBe(1);
   });
 
   it('is kept for 24 hours, a project', async () => {
@@ -61,7 +67,10 @@ describe('client_request_token', () => {
     const rest = { client_request_token: 'day' };
     const first = await expectStatus(client.createBackup(table, 'a', rest), 202);
     await makeTable(server.backend, 0, table, 'other');
-    const theirs = await expectStatus(server.client('spec', 'other-token', 'other').createBackup(table, 'a', rest), 202);
+    const theirs = await expectStatus(
+      server.client('spec', 'other-token', 'other').createBackup(table, 'a', rest),
+      202,
+    );
     expect(theirs['id']).not.toBe(first['id']);
     clock.advance(24 * HOURS - 1);
     expect(await expectStatus(client.createBackup(table, 'a', rest), 202)).toMatchObject({ id: first['id'] });
@@ -82,7 +91,9 @@ describe('client_request_token', () => {
     const client = server.client();
     const table = await makeTable(server.backend, 0);
     await expectStatus(client.createBackup(table, 'a', { client_request_token: 'my-secret-token' }), 202);
-    expect(await count(`SELECT count(*) FROM magnetodb_backup.request_tokens AS t WHERE t::text LIKE '%my-secret-token%'`)).toBe(0);
+    expect(
+      await count(`SELECT count(*) FROM magnetodb_backup.request_tokens AS t WHERE t::text LIKE '%my-secret-token%'`),
+    ).toBe(0);
     expect(await count(`SELECT count(*) FROM magnetodb_backup.request_tokens`)).toBeGreaterThan(0);
   });
 
@@ -100,11 +111,19 @@ describe('client_request_token', () => {
       const [job] = answers.map((answer) => answer.body['id']);
       expect(new Set(answers.map((answer) => answer.body['id']))).toEqual(new Set([job]));
       const deployed = worker.client('deployed');
-      const again = await expectStatus(deployed.createRestore('copy_of_it', { backup_id: made['id'], client_request_token: 'both' }), 202);
+      const again = await expectStatus(
+        deployed.createRestore('copy_of_it', { backup_id: made['id'], client_request_token: 'both' }),
+        202,
+      );
       expect(again['restore_job_id']).toBe(String(job).replaceAll('-', ''));
       const done = await client.finished(() => client.restore('copy_of_it', job), 'RESTORING');
       expect(await expectStatus(client.createRestore('copy_of_it', body), 202)).toEqual(done);
-      await refused(client.createRestore('copy_of_it', { ...body, on_existing: 'merge' }), 409, 'ConflictError', /body/);
+      await refused(
+        client.createRestore('copy_of_it', { ...body, on_existing: 'merge' }),
+        409,
+        'ConflictError',
+        /body/,
+      );
       await refused(client.createRestore('another_copy', body), 409, 'ConflictError', /table/);
       await expectStatus(client.send('DELETE', `${client.table('copy_of_it')}/restores/${String(job)}`), 200);
       await refused(client.createRestore('copy_of_it', body), 409, 'ConflictError', /forgotten/);

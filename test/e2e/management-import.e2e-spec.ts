@@ -1,7 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { DIALECTS, expectStatus, invalid, Json, ManagementClient, ManagementServer, makeTable, refused, startManagement } from './management-server';
+import {
+  DIALECTS,
+  expectStatus,
+  invalid,
+  Json,
+  ManagementClient,
+  ManagementServer,
+  makeTable,
+  refused,
+  startManagement,
+} from './management-server';
 
 describe.each(DIALECTS)('import in the %s dialect', (dialect) => {
   let server: ManagementServer;
@@ -22,7 +32,9 @@ describe.each(DIALECTS)('import in the %s dialect', (dialect) => {
   /** A backup outside the deployment's own store. */
   async function outside(items = 2): Promise<{ made: Json; source: string; table: string }> {
     const table = await makeTable(server.backend, items);
-    const made = await client.madeBackup(table, 'outside', { strategy: { location: { type: 'external', url: server.outsideUrl } } });
+    const made = await client.madeBackup(table, 'outside', {
+      strategy: { location: { type: 'external', url: server.outsideUrl } },
+    });
     return { made, source: locationOf(made), table };
   }
 
@@ -40,24 +52,40 @@ describe.each(DIALECTS)('import in the %s dialect', (dialect) => {
     await forgetAll();
     await refused(client.backup(table, made[client.keys.id]), 404, 'BackupNotExists');
     const imported = await expectStatus(client.import({ source: locationOf(made) }), 200);
-    expect(imported).toEqual({ ...made, [client.keys.finish]: expect.any(String), strategy: { type: 'full', format: 'db-agnostic', location: { type: 'internal' }, compression: 'zstd' } });
+    expect(imported).toEqual({
+      ...made,
+      [client.keys.finish]: expect.any(String),
+      strategy: { type: 'full', format: 'db-agnostic', location: { type: 'internal' }, compression: 'zstd' },
+    });
     expect(await expectStatus(client.backup(table, made[client.keys.id]), 200)).toEqual(imported);
     await refused(other.import({ source: locationOf(made) }), 404, 'BackupNotExists');
-    const job = await expectStatus(client.createRestore(`back_${table}`, { [client.keys.from]: made[client.keys.id] }), 202);
-    expect(await client.finished(() => client.restore(`back_${table}`, job[client.keys.restoreId]), 'RESTORING')).toMatchObject({ status: 'RESTORED' });
+    const job = await expectStatus(
+      client.createRestore(`back_${table}`, { [client.keys.from]: made[client.keys.id] }),
+      202,
+    );
+    expect(
+      await client.finished(() => client.restore(`back_${table}`, job[client.keys.restoreId]), 'RESTORING'),
+    ).toMatchObject({ status: 'RESTORED' });
   });
 
   it('answers the same for one that is there already', async () => {
     const { made, source } = await outside();
     expect(await expectStatus(client.import({ source }), 200)).toEqual(made);
-    const answers = await Promise.all(Array.from({ length: 6 }, () => other.import({ source: { url: `${source}/manifest.json` } })));
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, () => other.import({ source: { url: `${source}/manifest.json` } })),
+    );
     for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: answers[0]?.body });
   });
 
   it('shares a backup with another project, which forgets it without touching the data', async () => {
     const { made, source, table } = await outside();
     const theirs = await expectStatus(other.import({ source }), 200);
-    expect(theirs).toMatchObject({ [client.keys.id]: made[client.keys.id], table_name: table, status: 'CREATED', item_count: 2 });
+    expect(theirs).toMatchObject({
+      [client.keys.id]: made[client.keys.id],
+      table_name: table,
+      status: 'CREATED',
+      item_count: 2,
+    });
     expect(JSON.stringify(theirs['links'])).toContain(other.table(table));
     await expectStatus(other.deleteBackup(table, made[client.keys.id]), 200);
     await other.gone(() => other.backup(table, made[client.keys.id]));
@@ -83,9 +111,15 @@ describe.each(DIALECTS)('import in the %s dialect', (dialect) => {
     await invalid(client.import({ source: 7 }), /source/);
     await invalid(client.import({ source: `${server.outsideUrl}/../x` }), /source/);
     await invalid(client.import({ source: `${server.outsideUrl}/x`, name: 'a' }), /"name"/);
-    await invalid(client.import({ source: `${server.outsideUrl}/x`, strategy: { compression: 'gzip' } }), /compression/);
+    await invalid(
+      client.import({ source: `${server.outsideUrl}/x`, strategy: { compression: 'gzip' } }),
+      /compression/,
+    );
     const { source } = await outside();
-    await writeFile(`${fileURLToPath(source)}/manifest.json`, '{"format":"magnetodb-backup","format_version":1,"requires":["time-travel"]}');
+    await writeFile(
+      `${fileURLToPath(source)}/manifest.json`,
+      '{"format":"magnetodb-backup","format_version":1,"requires":["time-travel"]}',
+    );
     await invalid(other.import({ source }));
     await refused(client.send('GET', `${client.projectPath}/backups/import`), 405, 'MethodNotAllowed');
   });

@@ -1,6 +1,15 @@
 import { until } from '../setup/until';
 import { Gate } from './management-gate';
-import { DIALECTS, expectStatus, Json, ManagementClient, ManagementServer, makeTable, refused, startManagement } from './management-server';
+import {
+  DIALECTS,
+  expectStatus,
+  Json,
+  ManagementClient,
+  ManagementServer,
+  makeTable,
+  refused,
+  startManagement,
+} from './management-server';
 
 describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
   const builds = new Gate();
@@ -9,7 +18,9 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
   let client: ManagementClient;
   let source: Json;
   beforeAll(async () => {
-    server = await startManagement({ wrapBackend: (backend) => splits.before('splitRanges')(builds.before('openBuild')(backend)) });
+    server = await startManagement({
+      wrapBackend: (backend) => splits.before('splitRanges')(builds.before('openBuild')(backend)),
+    });
     client = server.client(dialect);
     const table = await makeTable(server.backend, 5);
     source = await client.madeBackup(table);
@@ -21,8 +32,10 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
   afterAll(() => server.stop());
 
   const body = (rest: Json = {}): Json => ({ [client.keys.from]: source[client.keys.id], ...rest });
-  const restorePath = (target: string, job: Json): string => `${client.table(target)}/restores/${String(job[client.keys.restoreId])}`;
-  const backupPath = (table: string, backup: Json): string => `${client.table(table)}/backups/${String(backup[client.keys.id])}`;
+  const restorePath = (target: string, job: Json): string =>
+    `${client.table(target)}/restores/${String(job[client.keys.restoreId])}`;
+  const backupPath = (table: string, backup: Json): string =>
+    `${client.table(table)}/backups/${String(backup[client.keys.id])}`;
 
   it('shows progress while a job runs, and none afterwards', async () => {
     splits.shut();
@@ -34,12 +47,22 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
     });
     expect(running).toMatchObject({
       status: 'CREATING',
-      progress: { phase: 'plan', items_done: 0, items_total_estimate: expect.any(Number), bytes_done: 0, ranges_done: 0, ranges_total: expect.any(Number), started_at: expect.stringMatching(/Z$/) },
+      progress: {
+        phase: 'plan',
+        items_done: 0,
+        items_total_estimate: expect.any(Number),
+        bytes_done: 0,
+        ranges_done: 0,
+        ranges_total: expect.any(Number),
+        started_at: expect.stringMatching(/Z$/),
+      },
     });
     const { backups } = await expectStatus(client.get(`${client.table(table)}/backups?status=CREATING`), 200);
     expect(backups).toEqual([expect.objectContaining({ progress: expect.objectContaining({ phase: 'plan' }) })]);
     splits.open();
-    expect(await client.finished(() => client.backup(table, asked[client.keys.id]), 'CREATING')).not.toHaveProperty('progress');
+    expect(await client.finished(() => client.backup(table, asked[client.keys.id]), 'CREATING')).not.toHaveProperty(
+      'progress',
+    );
   });
 
   it('pauses, limits and resumes a backup', async () => {
@@ -47,7 +70,9 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
     const table = await makeTable(server.backend, 4);
     const asked = await expectStatus(client.createBackup(table), 202);
     const path = backupPath(table, asked);
-    expect(await expectStatus(client.send('PATCH', path, { paused: true, rate_limit: { items_per_second: 5 } }), 200)).toMatchObject({ status: 'CREATING' });
+    expect(
+      await expectStatus(client.send('PATCH', path, { paused: true, rate_limit: { items_per_second: 5 } }), 200),
+    ).toMatchObject({ status: 'CREATING' });
     await expectStatus(client.send('PATCH', path, { rate_limit: null }), 200);
     splits.open();
     await expectStatus(client.send('PATCH', path, { paused: false }), 200);
@@ -74,13 +99,20 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
     const before = await server.files();
     const table = await makeTable(server.backend, 4);
     const asked = await expectStatus(client.createBackup(table), 202);
-    await until(async () => (await expectStatus(client.backup(table, asked[client.keys.id]), 200))['progress'] !== undefined);
+    await until(
+      async () => (await expectStatus(client.backup(table, asked[client.keys.id]), 200))['progress'] !== undefined,
+    );
     const path = backupPath(table, asked);
     expect(await expectStatus(client.send('DELETE', path), 200)).toMatchObject({ status: 'DELETING' });
     expect(await expectStatus(client.send('DELETE', path), 200)).toMatchObject({ status: 'DELETING' });
     expect(await expectStatus(client.get(path), 200)).toMatchObject({ status: 'DELETING' });
     await refused(client.send('PATCH', path, { paused: true }), 409, 'ConflictError');
-    await refused(client.createRestore('never_made', { [client.keys.from]: asked[client.keys.id] }), 409, 'ConflictError', /DELETING/);
+    await refused(
+      client.createRestore('never_made', { [client.keys.from]: asked[client.keys.id] }),
+      409,
+      'ConflictError',
+      /DELETING/,
+    );
     splits.open();
     await client.gone(() => client.get(path));
     expect(await server.files()).toEqual(before);
@@ -90,20 +122,34 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
     splits.shut();
     const table = await makeTable(server.backend, 1);
     const asked = await expectStatus(client.createBackup(table), 202);
-    await refused(client.createRestore('too_early', { [client.keys.from]: asked[client.keys.id] }), 409, 'ConflictError', /CREATING/);
-    await refused(client.createRestore('too_early', { [client.keys.from]: asked[client.keys.id], dry_run: true }), 409, 'ConflictError', /CREATING/);
+    await refused(
+      client.createRestore('too_early', { [client.keys.from]: asked[client.keys.id] }),
+      409,
+      'ConflictError',
+      /CREATING/,
+    );
+    await refused(
+      client.createRestore('too_early', { [client.keys.from]: asked[client.keys.id], dry_run: true }),
+      409,
+      'ConflictError',
+      /CREATING/,
+    );
   });
 
   it('runs one restore at a time onto a table', async () => {
     builds.shut();
-    const answers = await Promise.all(Array.from({ length: 8 }, () => client.createRestore('contested', body({ on_existing: 'replace' }))));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => client.createRestore('contested', body({ on_existing: 'replace' }))),
+    );
     expect(answers.map((answer) => answer.status).sort()).toEqual([202, 409, 409, 409, 409, 409, 409, 409]);
     await refused(client.createRestore('contested', body()), 409, 'ConflictError', /Another restore/);
     const plan = await expectStatus(client.createRestore('contested', body({ dry_run: true })), 200);
     expect(plan).toMatchObject({ plan: { conflict: { type: 'ConflictError' } } });
     builds.open();
     const job = answers.find((answer) => answer.status === 202)?.body ?? {};
-    expect(await client.finished(() => client.get(restorePath('contested', job)), 'RESTORING')).toMatchObject({ status: 'RESTORED' });
+    expect(await client.finished(() => client.get(restorePath('contested', job)), 'RESTORING')).toMatchObject({
+      status: 'RESTORED',
+    });
     await expectStatus(client.createRestore('contested', body({ on_existing: 'replace' })), 202);
   });
 
@@ -115,7 +161,10 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
     expect(await expectStatus(client.send('DELETE', path), 200)).toMatchObject({ status: 'RESTORING' });
     builds.open();
     const ended = await client.finished(() => client.get(path), 'RESTORING');
-    expect(ended).toMatchObject({ status: 'RESTORE_FAILED', error: { type: 'Cancelled', message: 'The restore was cancelled.' } });
+    expect(ended).toMatchObject({
+      status: 'RESTORE_FAILED',
+      error: { type: 'Cancelled', message: 'The restore was cancelled.' },
+    });
     expect((await server.backend.listTables('demo', { limit: 1000 })).names).not.toContain('cancelled_one');
     expect(await expectStatus(client.send('DELETE', path), 200)).toEqual(ended);
     await refused(client.get(path), 404, 'RestoreJobNotExists');

@@ -1,4 +1,13 @@
-import { DIALECTS, expectStatus, invalid, Json, ManagementClient, ManagementServer, makeTable, startManagement } from './management-server';
+import {
+  DIALECTS,
+  expectStatus,
+  invalid,
+  Json,
+  ManagementClient,
+  ManagementServer,
+  makeTable,
+  startManagement,
+} from './management-server';
 
 const UNKNOWN_ID = 'ffffffff-ffff-7fff-bfff-ffffffffffff';
 
@@ -23,11 +32,12 @@ describe.each(DIALECTS)('lists in the %s dialect', (dialect) => {
   it('pages backups in order of ids, each once', async () => {
     const table = await makeTable(server.backend, 0);
     const made: unknown[] = [];
-    for (let index = 0; index < 7; index += 1) made.push((await expectStatus(client.createBackup(table, `b${index % 2}`), 202))[client.keys.id]);
+    for (let index = 0; index < 7; index += 1)
+      made.push((await expectStatus(client.createBackup(table, `b${index % 2}`), 202))[client.keys.id]);
     const path = `${client.table(table)}/backups`;
     const seen: unknown[] = [];
     const sizes: number[] = [];
-    for (let next = ''; ; ) {
+    for (let next = ''; ;) {
       const page = await ask(`${path}?limit=3${next}`);
       seen.push(...idsOf(page));
       sizes.push(idsOf(page).length);
@@ -57,19 +67,29 @@ describe.each(DIALECTS)('lists in the %s dialect', (dialect) => {
       const from = (await busy.madeBackup(table))[busy.keys.id];
       const made: unknown[] = [];
       for (let index = 0; index < 3; index += 1) {
-        const job = await expectStatus(busy.createRestore('restored_again', { [busy.keys.from]: from, on_existing: 'replace' }), 202);
+        const job = await expectStatus(
+          busy.createRestore('restored_again', { [busy.keys.from]: from, on_existing: 'replace' }),
+          202,
+        );
         await busy.finished(() => busy.restore('restored_again', job[busy.keys.restoreId]), 'RESTORING');
         made.push(job[busy.keys.restoreId]);
       }
       const path = `${busy.table('restored_again')}/restores`;
       const first = await expectStatus(busy.get(`${path}?limit=2`), 200);
       expect(idsOf(first, busy.keys.restoreId)).toEqual(made.slice(0, 2));
-      const rest = await expectStatus(busy.get(`${path}?limit=2&exclusive_start_restore_job_id=${String(first['last_evaluated_restore_job_id'])}`), 200);
+      const rest = await expectStatus(
+        busy.get(`${path}?limit=2&exclusive_start_restore_job_id=${String(first['last_evaluated_restore_job_id'])}`),
+        200,
+      );
       expect(idsOf(rest, busy.keys.restoreId)).toEqual(made.slice(2));
       expect(rest).not.toHaveProperty('last_evaluated_restore_job_id');
       expect(idsOf(await expectStatus(busy.get(`${path}?status=RESTORED`), 200), busy.keys.restoreId)).toEqual(made);
-      expect(idsOf(await expectStatus(busy.get(`${path}?status=RESTORE_FAILED`), 200), busy.keys.restoreId)).toEqual([]);
-      expect(idsOf(await expectStatus(busy.get(`${busy.projectPath}/restores`), 200), busy.keys.restoreId)).toEqual(made);
+      expect(idsOf(await expectStatus(busy.get(`${path}?status=RESTORE_FAILED`), 200), busy.keys.restoreId)).toEqual(
+        [],
+      );
+      expect(idsOf(await expectStatus(busy.get(`${busy.projectPath}/restores`), 200), busy.keys.restoreId)).toEqual(
+        made,
+      );
       const { id } = await worker.backend.describeTable({ projectId: 'demo', name: 'restored_again' });
       expect(idsOf(await expectStatus(busy.get(`${busy.table(id)}/restores`), 200), busy.keys.restoreId)).toEqual(made);
     } finally {
@@ -81,7 +101,19 @@ describe.each(DIALECTS)('lists in the %s dialect', (dialect) => {
     for (const collection of ['backups', 'restores']) {
       const start = collection === 'backups' ? 'exclusive_start_backup_id' : 'exclusive_start_restore_job_id';
       for (const path of [`${client.table('any_table')}/${collection}`, `${client.projectPath}/${collection}`]) {
-        for (const query of ['limit=0', 'limit=1001', 'limit=-1', 'limit=01', 'limit=1e2', 'limit=', 'limit=1&limit=2', `${start}=x`, 'status=created', 'foo=1', 'page=2']) {
+        for (const query of [
+          'limit=0',
+          'limit=1001',
+          'limit=-1',
+          'limit=01',
+          'limit=1e2',
+          'limit=',
+          'limit=1&limit=2',
+          `${start}=x`,
+          'status=created',
+          'foo=1',
+          'page=2',
+        ]) {
           await invalid(client.get(`${path}?${query}`), new RegExp(`"${/^[^=]+/.exec(query)?.[0] ?? ''}"`));
         }
         expect(Object.values(await ask(`${path}?limit=1000`)).every(Array.isArray)).toBe(true);

@@ -1,6 +1,17 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { DIALECTS, expectStatus, invalid, Json, ManagementClient, ManagementServer, makeTable, refused, startManagement, THREADS } from './management-server';
+import {
+  DIALECTS,
+  expectStatus,
+  invalid,
+  Json,
+  ManagementClient,
+  ManagementServer,
+  makeTable,
+  refused,
+  startManagement,
+  THREADS,
+} from './management-server';
 
 const UNKNOWN_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -65,7 +76,12 @@ describe.each(DIALECTS)('restores in the %s dialect', (dialect) => {
     const finished = await client.finished(() => client.send('GET', self.slice(server.url.length)), 'RESTORING');
     const made = await server.backend.describeTable({ projectId: 'demo', name: target });
     const tableId = dialect === 'spec' ? made.id : made.id.replaceAll('-', '');
-    expect(finished).toEqual({ ...asked, status: 'RESTORED', [finish]: expect.stringMatching(TIME), table_id: tableId });
+    expect(finished).toEqual({
+      ...asked,
+      status: 'RESTORED',
+      [finish]: expect.stringMatching(TIME),
+      table_id: tableId,
+    });
     expect(made.schema).toEqual(THREADS);
     expect(await itemCount(target)).toBe(5);
     expect(await expectStatus(client.restore(tableId, asked[client.keys.restoreId]), 200)).toEqual(finished);
@@ -109,7 +125,10 @@ describe.each(DIALECTS)('restores in the %s dialect', (dialect) => {
   it('shows the plan and changes nothing', async () => {
     const target = newName();
     const before = await server.files();
-    const { plan } = await expectStatus(client.createRestore(target, fromId({ dry_run: true, on_existing: 'merge' })), 200);
+    const { plan } = await expectStatus(
+      client.createRestore(target, fromId({ dry_run: true, on_existing: 'merge' })),
+      200,
+    );
     const tableUrl = `${server.url}/v1/demo/data/tables/${target}`;
     expect(plan).toEqual({
       table: {
@@ -153,8 +172,13 @@ describe.each(DIALECTS)('restores in the %s dialect', (dialect) => {
     });
     const full = await makeTable(server.backend, 1);
     const answer = await expectStatus(client.createRestore(full, fromId({ dry_run: true })), 200);
-    expect(answer['plan']).toMatchObject({ table: { table_id: expect.any(String), creation_date_time: expect.stringMatching(TIME) } });
-    expect(answer['plan']).toMatchObject({ conflict: { type: 'ConflictError', message: expect.stringContaining('items') }, on_existing: 'fail' });
+    expect(answer['plan']).toMatchObject({
+      table: { table_id: expect.any(String), creation_date_time: expect.stringMatching(TIME) },
+    });
+    expect(answer['plan']).toMatchObject({
+      conflict: { type: 'ConflictError', message: expect.stringContaining('items') },
+      on_existing: 'fail',
+    });
     expect(await server.files()).toEqual(before);
     expect(await expectStatus(client.get(`${client.table(target)}/restores`), 200)).toEqual({ restore_jobs: [] });
     expect(await expectStatus(client.get(`${client.table(full)}/restores`), 200)).toEqual({ restore_jobs: [] });
@@ -186,14 +210,21 @@ describe.each(DIALECTS)('restores in the %s dialect', (dialect) => {
     await invalid(client.createRestore(target, { source: 'nonsense' }), /source/);
     await invalid(client.createRestore(target, { source: { url: source, foo: 1 } }), /foo/);
     await invalid(client.createRestore(target, { source, strategy: { compression: 'gzip' } }), /compression/);
-    await invalid(client.createRestore(target, { source, strategy: { encryption: { passphrase: 'secret-word' } } }), /encryption/);
+    await invalid(
+      client.createRestore(target, { source, strategy: { encryption: { passphrase: 'secret-word' } } }),
+      /encryption/,
+    );
     await invalid(client.createRestore('a', fromId()), /3 to 255/);
     await invalid(client.restore(target, 'x'), /restore_job_id/);
     await invalid(client.send('DELETE', `${client.table(target)}/restores/x`), /restore_job_id/);
     await invalid(client.send('PATCH', `${client.table(target)}/restores/${UNKNOWN_ID}`, { paused: 'x' }), /paused/);
     await refused(client.restore(target, UNKNOWN_ID), 404, 'RestoreJobNotExists');
     await refused(client.send('DELETE', `${client.table(target)}/restores/${UNKNOWN_ID}`), 404, 'RestoreJobNotExists');
-    await refused(client.send('PATCH', `${client.table(target)}/restores/${UNKNOWN_ID}`, { paused: true }), 404, 'RestoreJobNotExists');
+    await refused(
+      client.send('PATCH', `${client.table(target)}/restores/${UNKNOWN_ID}`, { paused: true }),
+      404,
+      'RestoreJobNotExists',
+    );
   });
 
   it('knows only backups of the project', async () => {
@@ -203,10 +234,19 @@ describe.each(DIALECTS)('restores in the %s dialect', (dialect) => {
     await refused(other.createRestore(target, fromId()), 404, 'BackupNotExists');
     // The very place, asked for by another project, looks as if it were empty.
     await refused(other.createRestore(target, { source }), 404, 'BackupNotExists');
-    await refused(client.createRestore(target, { source: `${server.objectsUrl}/demo/${UNKNOWN_ID}` }), 404, 'BackupNotExists');
+    await refused(
+      client.createRestore(target, { source: `${server.objectsUrl}/demo/${UNKNOWN_ID}` }),
+      404,
+      'BackupNotExists',
+    );
     await refused(client.createRestore(target, { source: `${server.objectsUrl}/demo` }), 404, 'BackupNotExists');
     await refused(client.createRestore(target, { source: `${server.outsideUrl}/nothing` }), 404, 'BackupNotExists');
-    await refused(client.createRestore(target, { source: 'https://evil.example.org/x' }), 403, 'Forbidden', /evil\.example\.org/);
+    await refused(
+      client.createRestore(target, { source: 'https://evil.example.org/x' }),
+      403,
+      'Forbidden',
+      /evil\.example\.org/,
+    );
     await refused(client.createRestore(target, { source: 'file:///etc' }), 403, 'Forbidden');
     await refused(server.client(dialect, 'reader-token').createRestore(target, fromId()), 403, 'Forbidden');
   });
@@ -244,7 +284,12 @@ describe('what an operator decides of restores', () => {
       const client = server.client();
       const table = await makeTable(server.backend, 1);
       const { id } = await client.madeBackup(table);
-      await refused(client.createRestore(table, { id, on_existing: 'replace' }), 409, 'ConflictError', /exclusive_gateways/);
+      await refused(
+        client.createRestore(table, { id, on_existing: 'replace' }),
+        409,
+        'ConflictError',
+        /exclusive_gateways/,
+      );
     } finally {
       await server.stop();
     }
@@ -256,7 +301,12 @@ describe('what an operator decides of restores', () => {
       const client = server.client();
       const table = await makeTable(server.backend, 1);
       const made = await client.madeBackup(table);
-      await refused(client.createRestore('from_source', { source: `${server.outsideUrl}/x` }), 403, 'Forbidden', /restore:source/);
+      await refused(
+        client.createRestore('from_source', { source: `${server.outsideUrl}/x` }),
+        403,
+        'Forbidden',
+        /restore:source/,
+      );
       await expectStatus(client.createRestore('from_id', { id: made['id'] }), 202);
       const strategy = { location: { type: 'external', url: server.outsideUrl } };
       await refused(client.createBackup(table, 'a', { strategy }), 403, 'Forbidden', /backup:location:external/);

@@ -75,7 +75,11 @@ export async function startManagement(options: ServerOptions = {}): Promise<Mana
     ...rest,
     database: { url: database.url },
     tables: backend,
-    auth: { authority: { kind: 'static', tokens: TOKENS }, adminProjectId: 'ops', ...(policyRules ? { policyRules } : {}) },
+    auth: {
+      authority: { kind: 'static', tokens: TOKENS },
+      adminProjectId: 'ops',
+      ...(policyRules ? { policyRules } : {}),
+    },
     storage: { internalUrl: pathToFileURL(objects).href, allowedFolders: [outside], allowedHosts: [] },
   };
 
@@ -87,7 +91,11 @@ export async function startManagement(options: ServerOptions = {}): Promise<Mana
 
   const app =
     platform === 'fastify'
-      ? await NestFactory.create<NestFastifyApplication>(HostModule, new FastifyAdapter(fastifyServerOptions(64 * 1024)), { logger: false, abortOnError: false })
+      ? await NestFactory.create<NestFastifyApplication>(
+          HostModule,
+          new FastifyAdapter(fastifyServerOptions(64 * 1024)),
+          { logger: false, abortOnError: false },
+        )
       : await NestFactory.create<NestExpressApplication>(HostModule, { logger: false, abortOnError: false });
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
@@ -100,9 +108,12 @@ export async function startManagement(options: ServerOptions = {}): Promise<Mana
     outsideUrl: pathToFileURL(outside).href,
     files: async () => {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-      return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
     },
-    client: (dialect = 'spec', token = 'demo-token', project = 'demo') => new ManagementClient(url, dialect, token, project),
+    client: (dialect = 'spec', token = 'demo-token', project = 'demo') =>
+      new ManagementClient(url, dialect, token, project),
     stop: async () => {
       await app.close();
       await postgres.close();
@@ -118,7 +129,14 @@ export const DIALECTS: readonly DialectName[] = ['spec', 'deployed'];
 /** The contract's keys, typed here again: not taken from the product. */
 export const KEYS = {
   spec: { id: 'id', name: 'name', restoreId: 'id', from: 'id', start: 'start_datetime', finish: 'finish_datetime' },
-  deployed: { id: 'backup_id', name: 'backup_name', restoreId: 'restore_job_id', from: 'backup_id', start: 'start_date_time', finish: 'finish_date_time' },
+  deployed: {
+    id: 'backup_id',
+    name: 'backup_name',
+    restoreId: 'restore_job_id',
+    from: 'backup_id',
+    start: 'start_date_time',
+    finish: 'finish_date_time',
+  },
 } as const;
 
 /** A client of one project in one dialect. */
@@ -136,7 +154,9 @@ export class ManagementClient {
 
   /** Path of a table's management calls. */
   table(name: string): string {
-    return this.dialect === 'spec' ? `/v1/${this.project}/management/${name}` : `/v1/management/${this.project}/tables/${name}`;
+    return this.dialect === 'spec'
+      ? `/v1/${this.project}/management/${name}`
+      : `/v1/management/${this.project}/tables/${name}`;
   }
 
   /** Path of the project's management calls. */
@@ -147,7 +167,11 @@ export class ManagementClient {
   async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const response = await fetch(this.server + path, {
       method,
-      headers: { 'X-Auth-Token': this.token, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+      headers: {
+        'X-Auth-Token': this.token,
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -209,7 +233,12 @@ export async function expectStatus(answer: Promise<Answer>, status: number): Pro
 }
 
 /** The call must fail so, with MagnetoDB's error body and nothing more in it. */
-export async function refused(answer: Promise<Answer>, status: number, type: string, message: RegExp = /./): Promise<Answer> {
+export async function refused(
+  answer: Promise<Answer>,
+  status: number,
+  type: string,
+  message: RegExp = /./,
+): Promise<Answer> {
   const given = await answer;
   expect(given.body).toEqual({
     code: status,
@@ -221,7 +250,8 @@ export async function refused(answer: Promise<Answer>, status: number, type: str
   return given;
 }
 
-export const invalid = (answer: Promise<Answer>, message?: RegExp): Promise<Answer> => refused(answer, 400, 'ValidationError', message);
+export const invalid = (answer: Promise<Answer>, message?: RegExp): Promise<Answer> =>
+  refused(answer, 400, 'ValidationError', message);
 
 export const THREADS: TableSchema = {
   attributes: new Map([
@@ -237,7 +267,12 @@ export const THREADS: TableSchema = {
 let tables = 0;
 
 /** A new table of threads with so many items; its name. */
-export async function makeTable(backend: TableBackend, items = 3, name = `threads_${(tables += 1)}`, projectId = 'demo'): Promise<string> {
+export async function makeTable(
+  backend: TableBackend,
+  items = 3,
+  name = `threads_${(tables += 1)}`,
+  projectId = 'demo',
+): Promise<string> {
   await backend.createTable({ projectId, name }, THREADS);
   const all: { item: Item; expiresAt: undefined }[] = [];
   for (let index = 0; index < items; index += 1) all.push({ item: thread(index), expiresAt: undefined });

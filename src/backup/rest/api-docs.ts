@@ -42,7 +42,13 @@ export function listOf(model: Type, rest: Readonly<Record<string, unknown>> = {}
 const ErrorDetail = apiModel('ErrorDetail', {
   message: { type: 'string', example: 'There is no such backup.' },
   type: { type: 'string', example: 'BackupNotExists' },
-  traceback: { type: 'object', nullable: true, additionalProperties: false, example: null, description: 'Always null.' },
+  traceback: {
+    type: 'object',
+    nullable: true,
+    additionalProperties: false,
+    example: null,
+    description: 'Always null.',
+  },
 });
 
 /** The one body of every error. */
@@ -103,7 +109,11 @@ export interface QueryDoc {
   readonly schema: { readonly type: 'string' | 'integer' | 'boolean'; readonly [keyword: string]: unknown };
 }
 
-export const PROJECT_PARAM: ParamDoc = { name: 'project_id', description: 'The project: the token’s own, unless it is an administrator’s.', example: 'demo' };
+export const PROJECT_PARAM: ParamDoc = {
+  name: 'project_id',
+  description: 'The project: the token’s own, unless it is an administrator’s.',
+  example: 'demo',
+};
 export const TABLE_PARAM: ParamDoc = {
   name: 'table',
   description: 'The table’s name or its id; a name is tried first.',
@@ -122,12 +132,23 @@ export function ApiCall(doc: CallDoc): MethodDecorator {
     ApiSecurity(X_AUTH_TOKEN_SCHEME),
     ApiBearerAuth(BEARER_SCHEME),
     ApiOperation({ operationId: doc.operationId, summary: doc.summary, description: doc.description ?? '' }),
-    ...(doc.params ?? []).map(({ pattern, ...param }) => ApiParam({ ...param, schema: { type: 'string', ...(pattern ? { pattern } : {}) } })),
+    // The example stands in the schema: beside one, Nest's document builder drops it.
+    ...(doc.params ?? []).map(({ pattern, example, ...param }) =>
+      ApiParam({ ...param, schema: { type: 'string', example, ...(pattern ? { pattern } : {}) } }),
+    ),
     ...(doc.query ?? []).map((query) => ApiQuery({ ...query, required: false })),
-    ...(doc.body ? [ApiBody({ schema: { $ref: getSchemaPath(doc.body.model) }, examples: examplesOf(doc.body.examples) })] : []),
-    ...doc.successes.map(({ status, description, model }) => ApiResponse({ status, description, schema: { $ref: getSchemaPath(model) } })),
+    ...(doc.body
+      ? [ApiBody({ schema: { $ref: getSchemaPath(doc.body.model) }, examples: examplesOf(doc.body.examples) })]
+      : []),
+    ...doc.successes.map(({ status, description, model }) =>
+      ApiResponse({ status, description, schema: { $ref: getSchemaPath(model) } }),
+    ),
     ...errors.map(([status, words]) =>
-      ApiResponse({ status: Number(status), description: words || (ERROR_WORDS[Number(status)] ?? ''), schema: { $ref: getSchemaPath(ErrorModel) } }),
+      ApiResponse({
+        status: Number(status),
+        description: words || (ERROR_WORDS[Number(status)] ?? ''),
+        schema: { $ref: getSchemaPath(ErrorModel) },
+      }),
     ),
   ) as MethodDecorator;
 }
@@ -139,8 +160,16 @@ function examplesOf(examples: Readonly<Record<string, unknown>>): Record<string,
 /** The parameters that every list has. */
 export function pageQueries(startKey: string, statuses: readonly string[], max: number, byDefault: number): QueryDoc[] {
   return [
-    { name: 'limit', description: 'The longest page.', schema: { type: 'integer', minimum: 1, maximum: max, default: byDefault } },
-    { name: startKey, description: 'The last id of the page before: the list goes on behind it.', schema: { type: 'string', pattern: ID_PATTERN } },
+    {
+      name: 'limit',
+      description: 'The longest page.',
+      schema: { type: 'integer', minimum: 1, maximum: max, default: byDefault },
+    },
+    {
+      name: startKey,
+      description: 'The last id of the page before: the list goes on behind it.',
+      schema: { type: 'string', pattern: ID_PATTERN },
+    },
     { name: 'status', description: 'Only those in this status.', schema: { type: 'string', enum: [...statuses] } },
   ];
 }

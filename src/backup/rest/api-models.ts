@@ -11,7 +11,13 @@ const OPTIONAL = { required: false } as const;
 
 /** An id in a dialect's spelling. */
 export function idKey(dialect: Dialect, description: string, example = EXAMPLE_ID, rest: object = {}): KeySchema {
-  return { type: 'string', format: dialect.name === 'spec' ? 'uuid' : undefined, description, example: dialect.id(example), ...rest } as KeySchema;
+  return {
+    type: 'string',
+    format: dialect.name === 'spec' ? 'uuid' : undefined,
+    description,
+    example: dialect.id(example),
+    ...rest,
+  } as KeySchema;
 }
 
 export function tableIdKey(dialect: Dialect, description: string, rest: object = {}): KeySchema {
@@ -36,7 +42,11 @@ const ProgressModel = apiModel('Progress', {
 
 const LinkModel = apiModel('Link', {
   rel: { type: 'string', example: 'self' },
-  href: { type: 'string', format: 'uri', example: 'http://localhost:8480/v1/demo/management/Thread/backups/01890a5d-ac96-774b-bcce-b302099a8057' },
+  href: {
+    type: 'string',
+    format: 'uri',
+    example: 'http://localhost:8480/v1/demo/management/Thread/backups/01890a5d-ac96-774b-bcce-b302099a8057',
+  },
 });
 
 /** Keys that backups and restore jobs share. */
@@ -46,7 +56,13 @@ export function linksKey(other: string): KeySchema {
   return listOf(LinkModel, { description: `\`self\` and \`${other}\`.` });
 }
 
-const STRATEGY_EXAMPLE = { name: 'default', type: 'full', format: 'db-agnostic', location: { type: 'internal' }, compression: 'zstd' };
+const STRATEGY_EXAMPLE = {
+  name: 'default',
+  type: 'full',
+  format: 'db-agnostic',
+  location: { type: 'internal' },
+  compression: 'zstd',
+};
 const LOCATION_EXAMPLE = `file:///var/lib/magnetodb/objects/demo/${EXAMPLE_ID}`;
 
 /** How to give a strategy. The strategy room refuses what this does not name. */
@@ -69,7 +85,10 @@ export const STRATEGY_REQUEST: KeySchema = {
       },
     },
     compression: { type: 'string', enum: ['zstd', 'gzip', 'none'], default: 'zstd' },
-    encryption: { type: 'object', properties: { key_id: { type: 'string' }, passphrase: { type: 'string', writeOnly: true } } },
+    encryption: {
+      type: 'object',
+      properties: { key_id: { type: 'string' }, passphrase: { type: 'string', writeOnly: true } },
+    },
     base_backup_id: { type: 'string' },
   },
 };
@@ -92,12 +111,24 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
     status: { type: 'string', enum: [...BACKUP_STATUSES], example: 'CREATED' },
     [keys.startedAt]: TIME,
     [keys.finishedAt]: { ...TIME, ...OPTIONAL } as KeySchema,
-    strategy: { type: 'object', additionalProperties: true, description: 'As it was resolved, without secrets.', example: STRATEGY_EXAMPLE },
-    ...(dialect.name === 'deployed' ? { location: { type: 'string', format: 'uri', example: LOCATION_EXAMPLE } as KeySchema } : {}),
+    strategy: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'As it was resolved, without secrets.',
+      example: STRATEGY_EXAMPLE,
+    },
+    ...(dialect.name === 'deployed'
+      ? { location: { type: 'string', format: 'uri', example: LOCATION_EXAMPLE } as KeySchema }
+      : {}),
     links: linksKey('location'),
     error: ERROR_KEY,
     progress: PROGRESS_KEY,
-    item_count: { type: 'integer', ...OPTIONAL, description: 'What a table restored from it would hold.', example: 135233 },
+    item_count: {
+      type: 'integer',
+      ...OPTIONAL,
+      description: 'What a table restored from it would hold.',
+      example: 135233,
+    },
     size_bytes: { type: 'integer', ...OPTIONAL, description: 'As stored.', example: 9000000 },
     table_size_bytes: { type: 'integer', ...OPTIONAL, description: 'Before compression.', example: 33000000 },
     format_version: { type: 'integer', ...OPTIONAL, example: 1 },
@@ -110,6 +141,8 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
 
 /** Where a found backup lies. */
 export const SOURCE_KEY: KeySchema = {
+  // Nest's document builder wants a type beside `oneOf`, and leaves it out.
+  type: 'object',
   oneOf: [
     { type: 'string', example: LOCATION_EXAMPLE },
     {
@@ -141,17 +174,26 @@ export const RESTORE_STRATEGY_REQUEST: KeySchema = {
         credentials: { type: 'object', additionalProperties: { type: 'string' }, writeOnly: true },
       },
     },
-    encryption: { type: 'object', properties: { key_id: { type: 'string' }, passphrase: { type: 'string', writeOnly: true } } },
+    encryption: {
+      type: 'object',
+      properties: { key_id: { type: 'string' }, passphrase: { type: 'string', writeOnly: true } },
+    },
   },
 };
 
-const RateLimitModel = apiModel('RateLimit', {
-  bytes_per_second: { type: 'integer', minimum: 1, ...OPTIONAL, example: 10000000 },
-  items_per_second: { type: 'integer', minimum: 1, ...OPTIONAL },
-});
-
 const JobChangeModel = apiModel('JobChange', {
-  rate_limit: refTo(RateLimitModel, { ...OPTIONAL, nullable: true, description: 'null removes it.' }),
+  // Written out here: a reference beside `nullable` would not admit null.
+  rate_limit: {
+    type: 'object',
+    nullable: true,
+    selfRequired: false,
+    additionalProperties: false,
+    description: 'At least one of the two; null removes the limit.',
+    properties: {
+      bytes_per_second: { type: 'integer', minimum: 1, example: 10_000_000 },
+      items_per_second: { type: 'integer', minimum: 1 },
+    },
+  },
   paused: { type: 'boolean', ...OPTIONAL },
 });
 
@@ -182,7 +224,10 @@ function backupModels(dialect: Dialect): BackupModels {
       strategy: STRATEGY_REQUEST,
       client_request_token: CLIENT_TOKEN_KEY,
     }),
-    importBackup: apiModel(modelName(dialect, 'ImportBackup'), { source: SOURCE_KEY, strategy: RESTORE_STRATEGY_REQUEST }),
+    importBackup: apiModel(modelName(dialect, 'ImportBackup'), {
+      source: SOURCE_KEY,
+      strategy: RESTORE_STRATEGY_REQUEST,
+    }),
     jobChange: JobChangeModel,
   };
 }

@@ -6,8 +6,17 @@ import { Dialect } from './dialect';
 
 const TAG = 'Backups';
 /** No example that would be sent as it stands could name a backup that is there: an id comes from an answer. */
-const BACKUP_PARAM = { name: 'backup_id', description: 'The backup’s id, with or without dashes.', example: '01890a5d-ac96-774b-bcce-b302099a8057', pattern: ID_PATTERN };
-const NAME_QUERY: QueryDoc = { name: 'name', description: 'Only those of exactly this name.', schema: { type: 'string', minLength: 1, maxLength: 255 } };
+const BACKUP_PARAM = {
+  name: 'backup_id',
+  description: 'The backup’s id, with or without dashes.',
+  example: '01890a5d-ac96-774b-bcce-b302099a8057',
+  pattern: ID_PATTERN,
+};
+const NAME_QUERY: QueryDoc = {
+  name: 'name',
+  description: 'Only those of exactly this name.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
 
 type BackupCall = 'create' | 'list' | 'listAll' | 'describe' | 'change' | 'delete';
 
@@ -43,15 +52,48 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
         423: '',
       },
     },
-    list: { operationId: operation('list_backups'), tag: TAG, summary: 'List a table’s backups', description: 'By name: of every table that ever had it. A table that never was has none.', params: ofTable, query: listQuery, successes: [page], errors: { 400: '' } },
-    listAll: { operationId: operation('list_project_backups'), tag: TAG, summary: 'List a project’s backups', description: 'Those of dropped tables included.', params: [PROJECT_PARAM], query: listQuery, successes: [page], errors: { 400: '' } },
-    describe: { operationId: operation('describe_backup'), tag: TAG, summary: 'Describe a backup', params: ofBackup, successes: [{ status: 200, description: 'The backup.', model: models.backup }], errors: { 400: '', 404: 'BackupNotExists.' } },
+    list: {
+      operationId: operation('list_backups'),
+      tag: TAG,
+      summary: 'List a table’s backups',
+      description: 'By name: of every table that ever had it. A table that never was has none.',
+      params: ofTable,
+      query: listQuery,
+      successes: [page],
+      errors: { 400: '' },
+    },
+    listAll: {
+      operationId: operation('list_project_backups'),
+      tag: TAG,
+      summary: 'List a project’s backups',
+      description: 'Those of dropped tables included.',
+      params: [PROJECT_PARAM],
+      query: listQuery,
+      successes: [page],
+      errors: { 400: '' },
+    },
+    describe: {
+      operationId: operation('describe_backup'),
+      tag: TAG,
+      summary: 'Describe a backup',
+      params: ofBackup,
+      successes: [{ status: 200, description: 'The backup.', model: models.backup }],
+      errors: { 400: '', 404: 'BackupNotExists.' },
+    },
     change: {
       operationId: operation('change_backup'),
       tag: TAG,
       summary: 'Pause, resume or limit a backup that is being made',
       params: ofBackup,
-      body: { model: models.jobChange, examples: { limit: { rate_limit: { bytes_per_second: 10_000_000 } }, 'no limit': { rate_limit: null }, pause: { paused: true }, resume: { paused: false } } },
+      body: {
+        model: models.jobChange,
+        examples: {
+          limit: { rate_limit: { bytes_per_second: 10_000_000 } },
+          'no limit': { rate_limit: null },
+          pause: { paused: true },
+          resume: { paused: false },
+        },
+      },
       successes: [{ status: 200, description: 'The backup.', model: models.backup }],
       errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: it is finished.' },
     },
@@ -62,8 +104,16 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
       description: 'One that is being made is cancelled and removed. Once all is gone, the backup answers 404.',
       params: ofBackup,
       query: [
-        { name: 'purge', description: 'An imported backup: delete its data too, instead of only forgetting it.', schema: { type: 'boolean', default: false } },
-        { name: 'cascade', description: 'Delete the incremental backups that build on it, too.', schema: { type: 'boolean', default: false } },
+        {
+          name: 'purge',
+          description: 'An imported backup: delete its data too, instead of only forgetting it.',
+          schema: { type: 'boolean', default: false },
+        },
+        {
+          name: 'cascade',
+          description: 'Delete the incremental backups that build on it, too.',
+          schema: { type: 'boolean', default: false },
+        },
       ],
       successes: [{ status: 200, description: 'The backup, in status DELETING.', model: models.backup }],
       errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: incremental backups build on it.' },

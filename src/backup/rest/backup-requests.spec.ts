@@ -15,14 +15,24 @@ function refusal(work: () => unknown): string {
 describe('parseCreateBackup', () => {
   it('reads each dialect with its own key, and passes the strategy on', () => {
     const strategy = { name: 'default' };
-    expect(parseCreateBackup({ name: 'a', strategy, client_request_token: 't-1' }, specDialect)).toEqual({ name: 'a', strategy, clientRequestToken: 't-1' });
-    expect(parseCreateBackup({ backup_name: 'a' }, deployedDialect)).toEqual({ name: 'a', strategy: undefined, clientRequestToken: undefined });
+    expect(parseCreateBackup({ name: 'a', strategy, client_request_token: 't-1' }, specDialect)).toEqual({
+      name: 'a',
+      strategy,
+      clientRequestToken: 't-1',
+    });
+    expect(parseCreateBackup({ backup_name: 'a' }, deployedDialect)).toEqual({
+      name: 'a',
+      strategy: undefined,
+      clientRequestToken: undefined,
+    });
   });
 
   it('names every unknown key, the other dialect’s among them', () => {
     expect(refusal(() => parseCreateBackup({ backup_name: 'a', foo: 1 }, specDialect))).toMatch(/"backup_name", "foo"/);
     expect(refusal(() => parseCreateBackup({ name: 'a' }, deployedDialect))).toMatch(/"name"/);
-    expect(refusal(() => parseCreateBackup(JSON.parse('{"name":"a","__proto__":{"x":1}}'), specDialect))).toMatch(/"__proto__"/);
+    expect(refusal(() => parseCreateBackup(JSON.parse('{"name":"a","__proto__":{"x":1}}'), specDialect))).toMatch(
+      /"__proto__"/,
+    );
   });
 
   it.each([[undefined], [null], ['a'], [[]], [7]])('refuses the body %p', (body) => {
@@ -33,7 +43,19 @@ describe('parseCreateBackup', () => {
     expect(parseCreateBackup({ name }, specDialect).name).toBe(name);
   });
 
-  it.each([[''], ['a'.repeat(256)], ['😀'.repeat(256)], ['a\u0000b'], ['a\nb'], ['a\u007f'], ['\u0085'], ['a\ud800b'], [7], [null], [['a']]])('refuses the name %p', (name) => {
+  it.each([
+    [''],
+    ['a'.repeat(256)],
+    ['😀'.repeat(256)],
+    ['a\u0000b'],
+    ['a\nb'],
+    ['a\u007f'],
+    ['\u0085'],
+    ['a\ud800b'],
+    [7],
+    [null],
+    [['a']],
+  ])('refuses the name %p', (name) => {
     expect(refusal(() => parseCreateBackup({ name }, specDialect))).toMatch(/"name"/);
   });
 
@@ -45,17 +67,28 @@ describe('parseCreateBackup', () => {
     expect(parseCreateBackup({ name: 'a', client_request_token: token }, specDialect).clientRequestToken).toBe(token);
   });
 
-  it.each([[''], ['x'.repeat(65)], ['a\tb'], ['\u200b'], ['\u2028'], ['\udc00'], [1], [null]])('refuses the request token %p', (token) => {
-    expect(refusal(() => parseCreateBackup({ name: 'a', client_request_token: token }, specDialect))).toMatch(/"client_request_token"/);
-  });
+  it.each([[''], ['x'.repeat(65)], ['a\tb'], ['\u200b'], ['\u2028'], ['\udc00'], [1], [null]])(
+    'refuses the request token %p',
+    (token) => {
+      expect(refusal(() => parseCreateBackup({ name: 'a', client_request_token: token }, specDialect))).toMatch(
+        /"client_request_token"/,
+      );
+    },
+  );
 });
 
 describe('parseJobChange', () => {
   it.each([
     [{ paused: true }, { paused: true }],
     [{ rate_limit: null }, { rateLimit: null }],
-    [{ rate_limit: { bytes_per_second: 1 }, paused: false }, { rateLimit: { bytesPerSecond: 1 }, paused: false }],
-    [{ rate_limit: { bytes_per_second: 5, items_per_second: 7 } }, { rateLimit: { bytesPerSecond: 5, itemsPerSecond: 7 } }],
+    [
+      { rate_limit: { bytes_per_second: 1 }, paused: false },
+      { rateLimit: { bytesPerSecond: 1 }, paused: false },
+    ],
+    [
+      { rate_limit: { bytes_per_second: 5, items_per_second: 7 } },
+      { rateLimit: { bytesPerSecond: 5, itemsPerSecond: 7 } },
+    ],
   ])('reads %j', (body, change) => {
     expect(parseJobChange(body)).toEqual(change);
   });
@@ -88,7 +121,12 @@ describe('the parameters of lists and deletions', () => {
   });
 
   it('reads all, an id in either spelling', () => {
-    const query = { limit: '1000', exclusive_start_backup_id: id.replaceAll('-', '').toUpperCase(), status: 'CREATE_FAILED', name: 'x y' };
+    const query = {
+      limit: '1000',
+      exclusive_start_backup_id: id.replaceAll('-', '').toUpperCase(),
+      status: 'CREATE_FAILED',
+      name: 'x y',
+    };
     expect(parseBackupList(query)).toEqual({ limit: 1000, after: id, status: 'CREATE_FAILED', name: 'x y' });
     expect(parseDeleteBackup({ purge: 'true', cascade: 'false' })).toEqual({ purge: true, cascade: false });
   });
@@ -109,7 +147,10 @@ describe('the parameters of lists and deletions', () => {
     expect(refusal(() => parseBackupList(query))).toContain(`"${named}"`);
   });
 
-  it.each([[{ purge: '1' }], [{ purge: '' }], [{ cascade: 'TRUE' }], [{ force: 'true' }]])('refuses to delete with %j', (query) => {
-    expect(refusal(() => parseDeleteBackup(query))).not.toBe('');
-  });
+  it.each([[{ purge: '1' }], [{ purge: '' }], [{ cascade: 'TRUE' }], [{ force: 'true' }]])(
+    'refuses to delete with %j',
+    (query) => {
+      expect(refusal(() => parseDeleteBackup(query))).not.toBe('');
+    },
+  );
 });

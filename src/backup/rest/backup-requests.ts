@@ -32,7 +32,8 @@ export function parseJobChange(body: unknown): JobChange {
   const fields = readObject(body, 'The body', ['rate_limit', 'paused']);
   const paused = readBoolean(fields, 'paused');
   const rateLimit = parseRateLimit(valueOf(fields, 'rate_limit'));
-  if (paused === undefined && rateLimit === undefined) throw validationError('The body must have "rate_limit" or "paused".');
+  if (paused === undefined && rateLimit === undefined)
+    throw validationError('The body must have "rate_limit" or "paused".');
   return { ...(paused === undefined ? {} : { paused }), ...(rateLimit === undefined ? {} : { rateLimit }) };
 }
 

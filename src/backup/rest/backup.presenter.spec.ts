@@ -10,12 +10,38 @@ const LOCATION = `file:///objects/demo/${ID}`;
 const STARTED = Date.UTC(2026, 0, 31, 12, 0, 0, 5);
 
 function backup(change: Partial<BackupEntity> = {}): BackupEntity {
-  const strategy = { name: 'default', type: 'full', format: 'db-agnostic', location: { type: 'internal' }, compression: 'zstd' };
-  const known = { projectId: 'demo', id: ID, name: 'nightly', tableId: TABLE_ID, tableName: 'cities', status: 'CREATING' as const, strategy, locationUrl: LOCATION, internal: true, imported: false };
+  const strategy = {
+    name: 'default',
+    type: 'full',
+    format: 'db-agnostic',
+    location: { type: 'internal' },
+    compression: 'zstd',
+  };
+  const known = {
+    projectId: 'demo',
+    id: ID,
+    name: 'nightly',
+    tableId: TABLE_ID,
+    tableName: 'cities',
+    status: 'CREATING' as const,
+    strategy,
+    locationUrl: LOCATION,
+    internal: true,
+    imported: false,
+  };
   return Object.assign(emptyBackup(), known, { startedAt: STARTED, ...change });
 }
 
-const running: JobProgress = { state: 'running', stage: 'copy', paused: false, itemsDone: 25, bytesDone: 1000, stepsDone: 1, stepsTotal: 4, startedAt: STARTED + 1000 };
+const running: JobProgress = {
+  state: 'running',
+  stage: 'copy',
+  paused: false,
+  itemsDone: 25,
+  bytesDone: 1000,
+  stepsDone: 1,
+  stepsTotal: 4,
+  startedAt: STARTED + 1000,
+};
 const spec = { dialect: specDialect, base: 'http://host:1', now: STARTED + 2000 };
 const deployed = { ...spec, dialect: deployedDialect };
 
@@ -55,16 +81,35 @@ describe('presentBackup', () => {
   });
 
   it('shows a finished backup’s contents, zeros included, and no progress', () => {
-    const finished = backup({ status: 'CREATED', finishedAt: STARTED + 1, itemCount: 0, sizeBytes: 0, tableSizeBytes: 0, formatVersion: 1, restorable: true, baseBackupId: ID });
+    const finished = backup({
+      status: 'CREATED',
+      finishedAt: STARTED + 1,
+      itemCount: 0,
+      sizeBytes: 0,
+      tableSizeBytes: 0,
+      formatVersion: 1,
+      restorable: true,
+      baseBackupId: ID,
+    });
     const shown = presentBackup({ backup: finished, progress: { ...running, state: 'succeeded' } }, deployed);
-    expect(shown).toMatchObject({ finish_date_time: '2026-01-31T12:00:00.006Z', item_count: 0, size_bytes: 0, table_size_bytes: 0, format_version: 1, restorable: true });
+    expect(shown).toMatchObject({
+      finish_date_time: '2026-01-31T12:00:00.006Z',
+      item_count: 0,
+      size_bytes: 0,
+      table_size_bytes: 0,
+      format_version: 1,
+      restorable: true,
+    });
     expect(shown['base_backup_id']).toBe(ID.replaceAll('-', ''));
-    for (const key of ['progress', 'error', 'last_verified_at', 'locked_milliseconds']) expect(shown).not.toHaveProperty(key);
+    for (const key of ['progress', 'error', 'last_verified_at', 'locked_milliseconds'])
+      expect(shown).not.toHaveProperty(key);
   });
 
   it('shows what went wrong', () => {
     const error = { type: 'TableChanged', message: 'It was dropped.' };
-    expect(presentBackup({ backup: backup({ status: 'CREATE_FAILED', error }), progress: undefined }, spec)).toMatchObject({ error });
+    expect(
+      presentBackup({ backup: backup({ status: 'CREATE_FAILED', error }), progress: undefined }, spec),
+    ).toMatchObject({ error });
   });
 
   it('shows progress while it runs, with the time to go at the speed so far', () => {
@@ -93,12 +138,17 @@ describe('presentBackup', () => {
 
   it('shows no progress while the job waits in the queue', () => {
     for (const waiting of [{ state: 'queued' as const }, { startedAt: undefined }]) {
-      expect(presentBackup({ backup: backup(), progress: { ...running, ...waiting } }, spec)).not.toHaveProperty('progress');
+      expect(presentBackup({ backup: backup(), progress: { ...running, ...waiting } }, spec)).not.toHaveProperty(
+        'progress',
+      );
     }
   });
 
   it('writes ids within a strategy as all others', () => {
-    const shown = presentBackup({ backup: backup({ strategy: { type: 'incremental', base_backup_id: ID } }), progress: undefined }, deployed);
+    const shown = presentBackup(
+      { backup: backup({ strategy: { type: 'incremental', base_backup_id: ID } }), progress: undefined },
+      deployed,
+    );
     expect(shown['strategy']).toEqual({ type: 'incremental', base_backup_id: ID.replaceAll('-', '') });
   });
 });

@@ -49,7 +49,11 @@ function tableBackupsController(dialect: Dialect): Type<object> {
       @Req() request: HttpRequest,
     ): Promise<Answer> {
       const page = parseBackupList(query);
-      return presentBackupPage(await this.backups.list(projectId, table, page), page.limit, this.contexts.of(request, dialect));
+      return presentBackupPage(
+        await this.backups.list(projectId, table, page),
+        page.limit,
+        this.contexts.of(request, dialect),
+      );
     }
 
     @Get(':backup_id')
@@ -94,7 +98,11 @@ function tableBackupsController(dialect: Dialect): Type<object> {
       @Query() query: QueryParameters,
       @Req() request: HttpRequest,
     ): Promise<Answer> {
-      const view = await this.backups.delete({ projectId, table }, parseIdParam(id, 'backup_id'), parseDeleteBackup(query));
+      const view = await this.backups.delete(
+        { projectId, table },
+        parseIdParam(id, 'backup_id'),
+        parseDeleteBackup(query),
+      );
       return presentBackup(view, this.contexts.of(request, dialect));
     }
   }
@@ -113,9 +121,17 @@ function projectBackupsController(dialect: Dialect): Type<object> {
     @Get()
     @Requires('backup:list')
     @ApiCall(backupCallDocs(dialect).listAll)
-    async list(@Param('project_id') projectId: string, @Query() query: QueryParameters, @Req() request: HttpRequest): Promise<Answer> {
+    async list(
+      @Param('project_id') projectId: string,
+      @Query() query: QueryParameters,
+      @Req() request: HttpRequest,
+    ): Promise<Answer> {
       const page = parseBackupList(query);
-      return presentBackupPage(await this.backups.list(projectId, undefined, page), page.limit, this.contexts.of(request, dialect));
+      return presentBackupPage(
+        await this.backups.list(projectId, undefined, page),
+        page.limit,
+        this.contexts.of(request, dialect),
+      );
     }
   }
   return ProjectBackupsController;

@@ -9,9 +9,11 @@ export type JsonBody = Readonly<Record<string, unknown>>;
  * @throws DomainError ValidationError: no object, or a key that is not in `known` (all of them are named).
  */
 export function readObject(value: unknown, where: string, known: readonly string[]): JsonBody {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw validationError(`${where} must be a JSON object.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw validationError(`${where} must be a JSON object.`);
   const unknown = Object.keys(value).filter((key) => !known.includes(key));
-  if (unknown.length > 0) throw validationError(`${where} has unknown keys: ${unknown.slice(0, 16).map(quoted).join(', ')}.`);
+  if (unknown.length > 0)
+    throw validationError(`${where} has unknown keys: ${unknown.slice(0, 16).map(quoted).join(', ')}.`);
   return value as JsonBody;
 }
 

@@ -19,7 +19,11 @@ export function presentTime(millis: number | null): string | undefined {
  * @param itemsTotal estimate of all items, null if nobody knows
  * @param now milliseconds since the epoch
  */
-export function presentProgress(job: JobProgress | undefined, itemsTotal: number | null, now: number): Answer | undefined {
+export function presentProgress(
+  job: JobProgress | undefined,
+  itemsTotal: number | null,
+  now: number,
+): Answer | undefined {
   // Admitted, but no process has taken up its first step: it waits still.
   if (job === undefined || job.state !== 'running' || job.startedAt === undefined) return undefined;
   return present({

@@ -33,7 +33,12 @@ const TAG = 'Restores';
 const OPTIONAL = { required: false } as const;
 const EXAMPLE_RESTORE_ID = '01890a5d-ac96-774b-bcce-b302099a8058';
 const EXAMPLE_SOURCE = 'file:///var/lib/magnetodb/objects/demo/01890a5d-ac96-774b-bcce-b302099a8057';
-const RESTORE_PARAM = { name: 'restore_job_id', description: 'The restore job’s id, with or without dashes.', example: EXAMPLE_RESTORE_ID, pattern: ID_PATTERN };
+const RESTORE_PARAM = {
+  name: 'restore_job_id',
+  description: 'The restore job’s id, with or without dashes.',
+  example: EXAMPLE_RESTORE_ID,
+  pattern: ID_PATTERN,
+};
 
 function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
   const { keys } = dialect;
@@ -47,28 +52,44 @@ function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
     [keys.finishedAt]: { ...TIME, ...OPTIONAL } as KeySchema,
     source: { type: 'string', format: 'uri', description: 'Where the backup lies.', example: EXAMPLE_SOURCE },
     links: linksKey('source'),
-    format: { type: 'string', enum: RESTORE_FORMATS.slice(1), ...OPTIONAL, description: 'What `auto` chose.', example: 'db-agnostic' },
+    format: {
+      type: 'string',
+      enum: RESTORE_FORMATS.slice(1),
+      ...OPTIONAL,
+      description: 'What `auto` chose.',
+      example: 'db-agnostic',
+    },
     format_reason: { type: 'string', ...OPTIONAL, description: 'Why.' },
     error: ERROR_KEY,
     progress: PROGRESS_KEY,
   };
 }
 
-const ConflictModel = apiModel('RestoreConflict', {
-  type: { type: 'string', example: 'ConflictError' },
-  message: { type: 'string', example: 'The table has items; "on_existing" says what to do with them.' },
-});
-
 function planKeys(dialect: Dialect): Record<string, KeySchema> {
   return {
-    table: { type: 'object', additionalProperties: true, description: 'The table afterwards, as describe_table shows one.' },
+    table: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'The table afterwards, as describe_table shows one.',
+    },
     item_count: { type: 'integer', example: 135233 },
     size_bytes: { type: 'integer', description: 'To be read, as stored.', example: 9000000 },
-    chain: { type: 'array', items: idKey(dialect, 'A backup’s id.') as object, description: 'Backups to be read: oldest first, the backup itself last.' } as KeySchema,
+    chain: {
+      type: 'array',
+      items: idKey(dialect, 'A backup’s id.') as object,
+      description: 'Backups to be read: oldest first, the backup itself last.',
+    } as KeySchema,
     format: { type: 'string', enum: RESTORE_FORMATS.slice(1) },
     format_reason: { type: 'string' },
     on_existing: { type: 'string', enum: [...ON_EXISTING] },
-    conflict: refTo(ConflictModel, { nullable: true, description: 'What stands in the way; null: nothing.' }),
+    conflict: {
+      type: 'object',
+      nullable: true,
+      description: 'What stands in the way: the error that the restore would answer with; null: nothing.',
+      required: ['type', 'message'],
+      properties: { type: { type: 'string', example: 'ConflictError' }, message: { type: 'string' } },
+      example: null,
+    },
   };
 }
 
@@ -89,9 +110,20 @@ function restoreModels(dialect: Dialect): RestoreModels {
       last_evaluated_restore_job_id: idKey(dialect, 'Only if the page is full.', EXAMPLE_RESTORE_ID, OPTIONAL),
     }),
     create: apiModel(modelName(dialect, 'CreateRestoreJob'), {
-      [dialect.keys.restoreFrom]: idKey(dialect, 'A backup of the project’s catalogue. Either this or `source`.', undefined, OPTIONAL),
+      [dialect.keys.restoreFrom]: idKey(
+        dialect,
+        'A backup of the project’s catalogue. Either this or `source`.',
+        undefined,
+        OPTIONAL,
+      ),
       source: { ...SOURCE_KEY, ...OPTIONAL } as KeySchema,
-      on_existing: { type: 'string', enum: [...ON_EXISTING], default: 'fail', ...OPTIONAL, description: 'What becomes of a table that is there.' },
+      on_existing: {
+        type: 'string',
+        enum: [...ON_EXISTING],
+        default: 'fail',
+        ...OPTIONAL,
+        description: 'What becomes of a table that is there.',
+      },
       format: { type: 'string', enum: [...RESTORE_FORMATS], default: 'auto', ...OPTIONAL },
       strategy: RESTORE_STRATEGY_REQUEST,
       dry_run: { type: 'boolean', default: false, ...OPTIONAL, description: 'Only show what would be done.' },
@@ -143,15 +175,46 @@ export function restoreCallDocs(dialect: Dialect): Record<RestoreCall, CallDoc> 
         423: '',
       },
     },
-    list: { operationId: operation('list_restores'), tag: TAG, summary: 'List the restores onto a table', params: ofTable, query, successes: [page], errors: { 400: '' } },
-    listAll: { operationId: operation('list_project_restores'), tag: TAG, summary: 'List a project’s restores', params: [PROJECT_PARAM], query, successes: [page], errors: { 400: '' } },
-    describe: { operationId: operation('describe_restore'), tag: TAG, summary: 'Describe a restore job', params: ofRestore, successes: [one], errors: { 400: '', 404: 'RestoreJobNotExists.' } },
+    list: {
+      operationId: operation('list_restores'),
+      tag: TAG,
+      summary: 'List the restores onto a table',
+      params: ofTable,
+      query,
+      successes: [page],
+      errors: { 400: '' },
+    },
+    listAll: {
+      operationId: operation('list_project_restores'),
+      tag: TAG,
+      summary: 'List a project’s restores',
+      params: [PROJECT_PARAM],
+      query,
+      successes: [page],
+      errors: { 400: '' },
+    },
+    describe: {
+      operationId: operation('describe_restore'),
+      tag: TAG,
+      summary: 'Describe a restore job',
+      params: ofRestore,
+      successes: [one],
+      errors: { 400: '', 404: 'RestoreJobNotExists.' },
+    },
     change: {
       operationId: operation('change_restore'),
       tag: TAG,
       summary: 'Pause, resume or limit a running restore',
       params: ofRestore,
-      body: { model: modelsOf(dialect).jobChange, examples: { limit: { rate_limit: { items_per_second: 20_000 } }, 'no limit': { rate_limit: null }, pause: { paused: true }, resume: { paused: false } } },
+      body: {
+        model: modelsOf(dialect).jobChange,
+        examples: {
+          limit: { rate_limit: { items_per_second: 20_000 } },
+          'no limit': { rate_limit: null },
+          pause: { paused: true },
+          resume: { paused: false },
+        },
+      },
       successes: [one],
       errors: { 400: '', 404: 'RestoreJobNotExists.', 409: 'ConflictError: it is finished.' },
     },

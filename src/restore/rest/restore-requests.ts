@@ -1,4 +1,14 @@
-import { Dialect, PageQuery, parsePage, readBoolean, readChoice, readClientToken, readObject, readUuid, valueOf } from '../../backup';
+import {
+  Dialect,
+  PageQuery,
+  parsePage,
+  readBoolean,
+  readChoice,
+  readClientToken,
+  readObject,
+  readUuid,
+  valueOf,
+} from '../../backup';
 import { QueryParameters } from '../../http';
 import { Uuid, validationError } from '../../kernel';
 import { OnExisting, RESTORE_STATUSES, RestoreStatus } from '../restore.entity';
@@ -23,7 +33,15 @@ export interface CreateRestoreRequest {
 
 export function parseCreateRestore(body: unknown, dialect: Dialect): CreateRestoreRequest {
   const idKey = dialect.keys.restoreFrom;
-  const fields = readObject(body, 'The body', [idKey, 'source', 'on_existing', 'format', 'strategy', 'dry_run', 'client_request_token']);
+  const fields = readObject(body, 'The body', [
+    idKey,
+    'source',
+    'on_existing',
+    'format',
+    'strategy',
+    'dry_run',
+    'client_request_token',
+  ]);
   const backupId = readUuid(fields, idKey);
   const source = valueOf(fields, 'source');
   if ((backupId === undefined) === (source === undefined)) {

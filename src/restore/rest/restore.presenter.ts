@@ -37,7 +37,12 @@ export function presentRestore({ restore, progress }: RestoreView, { dialect, ba
 export function presentRestorePage(views: readonly RestoreView[], limit: number, context: AnswerContext): Answer {
   return {
     restore_jobs: views.map((view) => presentRestore(view, context)),
-    ...presentLastId('last_evaluated_restore_job_id', views.at(-1)?.restore.id, views.length === limit, context.dialect),
+    ...presentLastId(
+      'last_evaluated_restore_job_id',
+      views.at(-1)?.restore.id,
+      views.length === limit,
+      context.dialect,
+    ),
   };
 }
 
@@ -49,10 +54,14 @@ export function presentPlan(plan: RestorePlan, { dialect, base }: AnswerContext)
     plan: {
       table: {
         ...structure,
-        ...(indexes.length === 0 ? {} : { local_secondary_indexes: indexes.map((index) => ({ ...index, index_size_bytes: 0, item_count: 0 })) }),
+        ...(indexes.length === 0
+          ? {}
+          : { local_secondary_indexes: indexes.map((index) => ({ ...index, index_size_bytes: 0, item_count: 0 })) }),
         table_name: plan.tableName,
         // Of a table that the restore would make, neither is known yet.
-        ...(plan.target === undefined ? {} : { table_id: dialect.id(plan.target.id), creation_date_time: isoTime(plan.target.createdAt) }),
+        ...(plan.target === undefined
+          ? {}
+          : { table_id: dialect.id(plan.target.id), creation_date_time: isoTime(plan.target.createdAt) }),
         table_status: 'ACTIVE',
         item_count: plan.itemCount,
         table_size_bytes: plan.tableSizeBytes,

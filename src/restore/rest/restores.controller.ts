@@ -1,7 +1,16 @@
 import { Body, Delete, Get, HttpStatus, Param, Patch, Post, Query, Req, Res, Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { CurrentIdentity, Identity, Requires } from '../../auth';
-import { Answer, AnswerContexts, ApiCall, deployedDialect, Dialect, ManagementController, parseJobChange, specDialect } from '../../backup';
+import {
+  Answer,
+  AnswerContexts,
+  ApiCall,
+  deployedDialect,
+  Dialect,
+  ManagementController,
+  parseJobChange,
+  specDialect,
+} from '../../backup';
 import { HttpRequest, parseIdParam, QueryParameters, rejectUnknownQuery } from '../../http';
 import { RestoreService } from '../restore.service';
 import { restoreCallDocs } from './restore-api-docs';
@@ -50,7 +59,11 @@ function tableRestoresController(dialect: Dialect): Type<object> {
       @Req() request: HttpRequest,
     ): Promise<Answer> {
       const page = parseRestoreList(query);
-      return presentRestorePage(await this.restores.list(projectId, table, page), page.limit, this.contexts.of(request, dialect));
+      return presentRestorePage(
+        await this.restores.list(projectId, table, page),
+        page.limit,
+        this.contexts.of(request, dialect),
+      );
     }
 
     @Get(':restore_job_id')
@@ -115,9 +128,17 @@ function projectRestoresController(dialect: Dialect): Type<object> {
     @Get()
     @Requires('restore:list')
     @ApiCall(restoreCallDocs(dialect).listAll)
-    async list(@Param('project_id') projectId: string, @Query() query: QueryParameters, @Req() request: HttpRequest): Promise<Answer> {
+    async list(
+      @Param('project_id') projectId: string,
+      @Query() query: QueryParameters,
+      @Req() request: HttpRequest,
+    ): Promise<Answer> {
       const page = parseRestoreList(query);
-      return presentRestorePage(await this.restores.list(projectId, undefined, page), page.limit, this.contexts.of(request, dialect));
+      return presentRestorePage(
+        await this.restores.list(projectId, undefined, page),
+        page.limit,
+        this.contexts.of(request, dialect),
+      );
     }
   }
   return ProjectRestoresController;
