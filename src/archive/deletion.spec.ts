@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { MapArchiveStore } from '../../test/fakes/map-archive-store';
 import { writeSampleArchive } from '../../test/fakes/sample-archive';
+import { DomainError } from '../kernel';
 import { MemoryObjectStore } from '../storage';
 import { archiveObjectNames, deleteArchive, readManifest, verifyArchive } from './index';
 
@@ -33,6 +34,23 @@ describe('deletion', () => {
       await expect(deleteArchive(store)).rejects.toThrow('crashed');
       if (store.objects.has('manifest.json')) await expect(verifyArchive(store)).resolves.toBeDefined();
       else await expect(readManifest(store)).rejects.toMatchObject({ code: 'BackupNotExists' });
+      store.changesLeft = Number.POSITIVE_INFINITY;
+      await deleteArchive(store);
+      expect([...store.objects.keys()]).toEqual([]);
+    }
+  });
+
+  it('needs no room on a full store, and goes on after a crash there, too', async () => {
+    class FullStore extends MapArchiveStore {
+      override async put(): Promise<void> {
+        throw new DomainError('StorageFull', 'no room left');
+      }
+    }
+    const whole = await sample();
+    for (let crashAfter = 0; crashAfter <= whole.objects.size; crashAfter++) {
+      const store = new FullStore(new Map(whole.objects));
+      store.changesLeft = crashAfter;
+      await deleteArchive(store).catch((error: unknown) => expect(error).toMatchObject({ message: 'crashed' }));
       store.changesLeft = Number.POSITIVE_INFINITY;
       await deleteArchive(store);
       expect([...store.objects.keys()]).toEqual([]);

@@ -19,7 +19,7 @@ export interface DeleteOptions {
 
 /**
  * Deletes an archive: finished, half written, half deleted or damaged. It stops being a backup with its first step, and may be called
- * again after a crash at any point (docs/archive-format.md, "Deletion").
+ * again after a crash at any point (docs/archive-format.md, "Deletion"). On a full store its manifest goes last instead of first.
  */
 export async function deleteArchive(store: ArchiveStore, options: DeleteOptions = {}): Promise<void> {
   const remove = async (names: Iterable<string>): Promise<void> => {
@@ -34,13 +34,14 @@ export async function deleteArchive(store: ArchiveStore, options: DeleteOptions 
       );
     }
   };
-  const manifest = await tombstone(store, options.signal);
-  await remove([MANIFEST_NAME]);
+  const { manifest, copied } = await tombstone(store, options.signal);
+  if (copied) await remove([MANIFEST_NAME]);
   for (const list of namesIn(manifest, LISTS)) {
     await remove(await chunksOfList(store, list, options.signal));
     await remove([list]);
   }
   await remove(await leftovers(store, options));
+  if (!copied) await remove([MANIFEST_NAME]);
   await remove([STARTED_NAME]);
   await remove([DELETED_NAME]);
 }
@@ -61,12 +62,25 @@ export async function* archiveObjectNames(store: ArchiveStore, signal?: AbortSig
   yield manifest === undefined ? DELETED_NAME : MANIFEST_NAME;
 }
 
-/** Puts the manifest's copy where no reader looks; gives its bytes, or those of the copy that an earlier try has put. */
-async function tombstone(store: ArchiveStore, signal?: AbortSignal): Promise<Buffer | undefined> {
+/**
+ * Puts the manifest's copy where no reader looks; gives its bytes, or those of the copy that an earlier try has put. A full store has no
+ * room for a copy, and may be what the deletion is for: then the manifest stays until all that it names is gone.
+ */
+async function tombstone(
+  store: ArchiveStore,
+  signal?: AbortSignal,
+): Promise<{ manifest: Buffer | undefined; copied: boolean }> {
   const manifest = await readBounded(store, MANIFEST_NAME, MAX_MANIFEST_BYTES, signal);
-  if (manifest === undefined) return readBounded(store, DELETED_NAME, MAX_MANIFEST_BYTES, signal);
-  await putBytes(store, DELETED_NAME, manifest, signal);
-  return manifest;
+  if (manifest === undefined) {
+    return { manifest: await readBounded(store, DELETED_NAME, MAX_MANIFEST_BYTES, signal), copied: true };
+  }
+  try {
+    await putBytes(store, DELETED_NAME, manifest, signal);
+    return { manifest, copied: true };
+  } catch (error) {
+    if (!isDomainError(error, 'StorageFull')) throw error;
+    return { manifest, copied: false };
+  }
 }
 
 /** A missing list was deleted after its chunks, so there is nothing left to name. */
