@@ -16,7 +16,8 @@ export interface SenderUnderTest {
   close(): Promise<void>;
 }
 
-function sampleEvent(phase: 'start' | 'end' | 'error', note = 'ünïcode ✓'): NotificationEvent {
+/** An event with everything that may be hard to carry. */
+export function sampleEvent(phase: 'start' | 'end' | 'error', note = 'ünïcode ✓'): NotificationEvent {
   return {
     message_id: newId(),
     publisher_id: 'magnetodb.test-host',

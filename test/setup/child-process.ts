@@ -9,7 +9,7 @@ export class TestProcess {
   private errors = '';
 
   private constructor(private readonly child: ChildProcess) {
-    this.exited = once(child, 'exit').then(([code, signal]: [number | null, NodeJS.Signals | null]) => ({ code, signal }));
+    this.exited = once(child, 'exit').then(() => ({ code: child.exitCode, signal: child.signalCode }));
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.out += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
