@@ -138,9 +138,9 @@ export function describeBuilds(make: MakeHarness): void {
       const build = await buildOf(backend, plainItems(10));
       await backend.dropBuild('other', build.buildId);
       expect(itemTexts(await readBlocks(backend, build))).toHaveLength(10);
-      await backend.dropBuild('demo', build.buildId);
-      await backend.dropBuild('demo', build.buildId);
-      await backend.dropBuild('demo', 'unknown');
+      expect(await backend.dropBuild('demo', build.buildId)).toBeUndefined();
+      expect(await backend.dropBuild('demo', build.buildId)).toBeUndefined();
+      expect(await backend.dropBuild('demo', 'unknown')).toBeUndefined();
       const changed = code('TableChanged');
       await expect(readBlocks(backend, build)).rejects.toEqual(changed);
       await expect(backend.loadItems(build, [decoded(PLAIN, plainItem('a', 1))])).rejects.toEqual(changed);
@@ -151,7 +151,7 @@ export function describeBuilds(make: MakeHarness): void {
       const kept = await buildOf(backend, plainItems(10));
       const ref = freshRef();
       await backend.publishBuild(kept, ref.name, { mode: 'create' });
-      await backend.dropBuild('demo', kept.buildId);
+      expect(await backend.dropBuild('demo', kept.buildId)).toBe((await backend.describeTable(ref)).id);
       await backend.sweep();
       expect(await scanAll(backend, ref)).toHaveLength(10);
       await expect(backend.loadItems(kept, [decoded(PLAIN, plainItem('late', 1))])).rejects.toEqual(changed);
