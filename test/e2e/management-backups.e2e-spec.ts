@@ -128,6 +128,23 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
       await invalid(client.send('PATCH', `${path}/${UNKNOWN_ID}`, { paused: 1 }), /paused/);
     });
 
+    it('refuses a body over the limit', async () => {
+      const client = server.client(dialect);
+      const table = await makeTable(server.backend, 0);
+      await refused(client.createBackup(table, 'x'.repeat(200_000)), 413, 'RequestTooLarge');
+    });
+
+    it('takes a backup of a table in MAINTENANCE, and makes it once the table is free', async () => {
+      const client = server.client(dialect);
+      const table = await makeTable(server.backend, 2);
+      const ref = { projectId: 'demo', name: table };
+      await server.backend.lock(ref, { owner: 'test', deadline: Date.now() + 60_000 });
+      const asked = await expectStatus(client.createBackup(table), 202);
+      await server.backend.unlock(ref, 'test');
+      const made = await client.finished(() => client.backup(table, asked[client.keys.id]), 'CREATING');
+      expect(made).toMatchObject({ status: 'CREATED', item_count: 2 });
+    });
+
     it('knows what is not there', async () => {
       const client = server.client(dialect);
       const table = await makeTable(server.backend, 0);

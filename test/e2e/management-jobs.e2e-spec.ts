@@ -118,6 +118,19 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
     expect(await server.files()).toEqual(before);
   });
 
+  it('removes a backup wherever in its making the deletion meets it', async () => {
+    const before = await server.files();
+    const table = await makeTable(server.backend, 4);
+    const all = Array.from({ length: 10 }, async (_none, looks) => {
+      const path = backupPath(table, await expectStatus(client.createBackup(table), 202));
+      for (let look = 0; look < looks; look += 1) await client.get(path);
+      expect(await expectStatus(client.send('DELETE', path), 200)).toMatchObject({ status: 'DELETING' });
+      await client.gone(() => client.get(path));
+    });
+    await Promise.all(all);
+    expect(await server.files()).toEqual(before);
+  });
+
   it('refuses a backup that is being made as the source of a restore', async () => {
     splits.shut();
     const table = await makeTable(server.backend, 1);
