@@ -1,6 +1,6 @@
 import { DataSource, EntityManager } from 'typeorm';
 import { ArchiveManifest, ChunkEntry, chunkEntryFromJson } from '../archive';
-import { Clock, DomainError, TableSchema, schemaFromJson, schemaToJson } from '../kernel';
+import { Clock, DomainError, TableSchema, isDomainError, schemaFromJson, schemaToJson } from '../kernel';
 import { JobError, JobHandler, JobView, Json, StepContext, StepOutcome, failPoint } from '../jobs';
 import { Notifier } from '../notifications';
 import { ObjectStoreRegistry } from '../storage';
@@ -165,8 +165,11 @@ export class RestoreHandler implements JobHandler {
   private async targetOf(job: JobView, params: RestoreParams, plan: Plan): Promise<LoadTarget> {
     if (plan.writeTimeMicros === null) return { mode: 'build', build: await this.buildOf(job, plan) };
     const ref = { projectId: job.projectId, name: params.tableName };
-    const handle = await this.deps.backend.openTable(ref);
-    if (handle.generation !== params.target?.generation) {
+    const handle = await this.deps.backend.openTable(ref).catch((error: unknown) => {
+      if (isDomainError(error, 'TableNotExistsException')) return undefined;
+      throw error;
+    });
+    if (handle === undefined || handle.generation !== params.target?.generation) {
       throw new DomainError('TableChanged', `table '${params.tableName}' was dropped or replaced during the restore`);
     }
     return { mode: 'merge', ref, handle, writeTimeMicros: plan.writeTimeMicros };
