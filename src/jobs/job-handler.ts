@@ -74,6 +74,8 @@ export interface StepOutcome {
   readonly nextSteps?: readonly NewStep[];
   readonly progress?: StepProgress;
   readonly inTransaction?: (tx: EntityManager) => Promise<void>;
+  /** Of the cleanup stage only: the job's work turned out to be done and seen before it was to fail, so the job succeeds. */
+  readonly succeeded?: boolean;
 }
 
 /**

@@ -165,6 +165,18 @@ describe('JobRunner', () => {
     expect(handler.notes).toEqual(['started', 'succeeded']);
   });
 
+  it('lets a job succeed whose cleanup finds that its work was done and seen before', async () => {
+    const handler = new ScriptedHandler('seen', ['publish', 'tidy'], async (step) => {
+      if (step.stage === 'cleanup') return { succeeded: true };
+      throw new DomainError('StorageError', 'after the work was seen');
+    });
+    await startRunner([handler]);
+    const id = await enqueue('seen');
+    await until(async () => (await progressOf(id)).state === 'succeeded');
+    expect(handler.notes).toEqual(['started', 'succeeded']);
+    expect((await dataSource.manager.findOneByOrFail(JobEntity, { id })).error).toBeNull();
+  });
+
   it('admits jobs in order of creation, N a project and M in all, over several processes', async () => {
     let now = 0;
     let most = 0;

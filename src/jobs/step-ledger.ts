@@ -166,7 +166,7 @@ export class StepLedger {
       );
       // The job's row lock comes here: of steps that end together, the later one sees that it is the last.
       const job = await addProgress(tx, step, outcome.progress ?? {}, 1);
-      if (step.cleanup) return this.end(tx, handler, job, 'failed');
+      if (step.cleanup) return this.end(tx, handler, job, outcome.succeeded === true ? 'succeeded' : 'failed');
       if (await stageHasOpenSteps(tx, job)) return false;
       if (last) return this.end(tx, handler, job, 'succeeded');
       if (job.error === null) await advance(tx, job, handler);
