@@ -1,5 +1,5 @@
 import { TableDigest } from './table-digest';
-import { Item, Key } from './model';
+import { Item } from './model';
 
 /** A run of items, encoded as archive lines by the backend that read them, with what proves them. */
 export interface ItemBlock {
@@ -16,8 +16,10 @@ export interface ItemBlock {
 
 /** One archive line, read and checked. */
 export interface DecodedItem {
+  /** The whole item, parsed when it is asked for. */
   readonly item: Item;
-  readonly key: Key;
+  /** Those of its attributes that the table's schema defines, the key's among them. */
+  readonly defined: Item;
   /** Canonical JSON of the item in UTF-8: what is hashed. */
   readonly canonical: Buffer;
   /** Canonical JSON of the key in UTF-8: what chooses the bucket. */

@@ -3,7 +3,7 @@ import { parseBoundedJson } from './bounded-json';
 import { scanCanonicalItem } from './canonical-scan';
 import { DomainError } from './errors';
 import { DecodedItem, ItemBlock } from './item-block';
-import { bucketOf, canonicalItem, canonicalKey, checkItemFits, itemDigest, keyOf, parseItem } from './item-codec';
+import { bucketOf, canonicalItem, canonicalKey, checkItemFits, itemDigest, itemFromCanonical, parseItem } from './item-codec';
 import { Item, TableSchema } from './model';
 import { TableDigest } from './table-digest';
 
@@ -92,26 +92,36 @@ export function decodeLine(schema: TableSchema, line: Buffer): DecodedItem {
   const { itemEnd, expiresAt } = splitLine(line);
   const itemBytes = line.subarray(HEAD.length, itemEnd);
   if (!isUtf8(itemBytes)) throw damaged('is not UTF-8');
-  const text = itemBytes.toString('utf8');
+  const scanned = scanCanonicalItem(schema, itemBytes);
+  if (scanned) return new DecodedLine(itemBytes, scanned.canonicalKey, scanned.defined, expiresAt);
   try {
-    const scanned = scanCanonicalItem(text);
-    const item = scanned ?? parseThoroughly(text);
+    const item = parseThoroughly(itemBytes.toString('utf8'));
     checkItemFits(schema, item, 'Item');
-    const canonical = scanned ? itemBytes : canonicalItem(item);
-    const keyBytes = canonicalKey(schema, item);
-    return {
-      item,
-      key: keyOf(schema, item),
-      canonical,
-      canonicalKey: keyBytes,
-      expiresAt,
-      digest: itemDigest(canonical),
-      bucket: bucketOf(keyBytes),
-    };
+    const defined = new Map([...item].filter(([name]) => schema.attributes.has(name)));
+    return new DecodedLine(canonicalItem(item), canonicalKey(schema, item), defined, expiresAt);
   } catch (error) {
     if (error instanceof DomainError && error.code === 'ValidationError')
       throw damaged(`does not fit: ${error.message}`);
     throw error;
+  }
+}
+
+class DecodedLine implements DecodedItem {
+  readonly digest: bigint;
+  readonly bucket: number;
+
+  constructor(
+    readonly canonical: Buffer,
+    readonly canonicalKey: Buffer,
+    readonly defined: Item,
+    readonly expiresAt: number | undefined,
+  ) {
+    this.digest = itemDigest(canonical);
+    this.bucket = bucketOf(canonicalKey);
+  }
+
+  get item(): Item {
+    return itemFromCanonical(this.canonical);
   }
 }
 

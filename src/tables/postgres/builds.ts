@@ -154,8 +154,8 @@ async function copyItems(tx: Connection, content: Content, items: readonly Decod
   const { layout, schema } = content;
   const writer = new BinaryCopyWriter();
   for (const decoded of items) {
-    checkItemFits(schema, decoded.item);
-    const { hash, range, indexed } = layout.rowKeys(decoded.item);
+    checkItemFits(schema, decoded.defined);
+    const { hash, range, indexed } = layout.rowKeys(decoded.defined);
     writer.row([hash, range, decoded.canonical, decoded.expiresAt ?? null, LOADED_AT, ...indexed]);
   }
   await tx.copyIn(
@@ -169,7 +169,7 @@ async function compareAndInsert(tx: Connection, content: Content, items: readonl
   const batch = new RowBatch(content.layout);
   for (const decoded of items) {
     const row: StoredRow = {
-      ...content.layout.rowKeys(decoded.item),
+      ...content.layout.rowKeys(decoded.defined),
       item: decoded.canonical,
       expiresAt: decoded.expiresAt ?? null,
     };

@@ -68,9 +68,9 @@ export class Merges {
     for (const decoded of items) {
       // It does not exist any more, so it takes no other item's place.
       if (decoded.expiresAt !== undefined && decoded.expiresAt <= cutoff) continue;
-      checkItemFits(content.schema, decoded.item);
+      checkItemFits(content.schema, decoded.defined);
       const row: StoredRow = {
-        ...content.layout.rowKeys(decoded.item),
+        ...content.layout.rowKeys(decoded.defined),
         item: decoded.canonical,
         expiresAt: decoded.expiresAt ?? null,
       };
