@@ -4,6 +4,8 @@ module.exports = {
   roots: ['<rootDir>/src', '<rootDir>/test', '<rootDir>/migrations'],
   testRegex: '\\.(spec|e2e-spec)\\.ts$',
   moduleFileExtensions: ['ts', 'js', 'json'],
+  // A foreign host names the package, as package.json's "exports" lets it.
+  moduleNameMapper: { '^magnetodb-backup-restore$': '<rootDir>/src/index.ts' },
   // content-disposition (below @fastify/static) is ESM only; Jest's require cannot load that untransformed.
   transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
   transform: {

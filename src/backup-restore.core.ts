@@ -1,4 +1,5 @@
 import { DynamicModule, FactoryProvider, Global, Module, ModuleMetadata, Provider } from '@nestjs/common';
+import { EventEmitterModule } from '@nestjs/event-emitter';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AuthModule } from './auth';
@@ -10,7 +11,7 @@ import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
 import { PLUGIN_ENTITIES } from './entities';
 import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
 import { Clock, systemClock } from './kernel';
-import { LogSender, NotificationSender, Notifier, OutboxDispatcher } from './notifications';
+import { InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher } from './notifications';
 import { RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { parseStrategyConfig } from './strategy';
@@ -58,10 +59,16 @@ const PORTS: Provider[] = [
     ...(options.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: options.maxBackupsPerProject }),
     trustProxy: options.trustProxy ?? false,
   })),
-  fromOptions<readonly NotificationSender[]>(SENDERS, (options) => [
-    new LogSender(options.logger ?? silentLogger),
-    ...(options.notificationSenders ?? []),
-  ]),
+  InProcessSender,
+  {
+    provide: SENDERS,
+    inject: [BACKUP_RESTORE_OPTIONS, InProcessSender],
+    useFactory: (options: BackupRestoreOptions, inProcess: InProcessSender): NotificationSender[] => [
+      new LogSender(options.logger ?? silentLogger),
+      inProcess,
+      ...(options.notificationSenders ?? []),
+    ],
+  },
   {
     provide: Notifier,
     inject: [SENDERS, CLOCK],
@@ -123,6 +130,8 @@ export class BackupRestoreCoreModule {
       module: BackupRestoreCoreModule,
       imports: [
         OptionsModule.forRootAsync(options),
+        // Not global: a host may have an emitter of its own. Its @OnEvent methods hear both.
+        EventEmitterModule.forRoot({ wildcard: true, global: false }),
         AuthModule.forRootAsync({ inject: [BACKUP_RESTORE_OPTIONS], useFactory: ({ auth }: BackupRestoreOptions) => auth }),
         DatabaseModule.forRootAsync({
           inject: [BACKUP_RESTORE_OPTIONS],

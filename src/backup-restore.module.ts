@@ -1,5 +1,4 @@
 import { DynamicModule, Module } from '@nestjs/common';
-import { EventEmitterModule } from '@nestjs/event-emitter';
 import { BackupModule } from './backup';
 import { BackupRestoreAsyncOptions, BackupRestoreCoreModule } from './backup-restore.core';
 import { ImportModule } from './catalogue';
@@ -14,7 +13,7 @@ export class BackupRestoreModule {
   static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
     return {
       module: BackupRestoreModule,
-      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, ImportModule, EventEmitterModule.forRoot()],
+      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, ImportModule],
       exports: [BackupRestoreCoreModule],
     };
   }

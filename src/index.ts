@@ -29,6 +29,8 @@ export {
   RequestIdInterceptor,
   requestIdOf,
 } from './http';
+/** Items, schemas, digests, domain errors: the words that the ports are written in. A host's own adapters need them. */
+export * from './kernel';
 export * from './tables';
 export { BackupRestoreAsyncOptions } from './backup-restore.core';
 export { BackupRestoreModule } from './backup-restore.module';

@@ -1,6 +1,7 @@
 import { Injectable, OnApplicationBootstrap, RequestMethod, Type } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { globalPrefixOf } from './global-prefix';
 
 interface Route {
   readonly pattern: RegExp;
@@ -9,7 +10,7 @@ interface Route {
 
 /**
  * Every path that the application serves, with its methods: tells an unknown path (404) from a known one with another method
- * (405), which neither Fastify's nor Express's router does. It reads the controllers' decorators; a global prefix is not expected.
+ * (405), which neither Fastify's nor Express's router does. It reads the controllers' decorators and the host's global prefix.
  */
 @Injectable()
 export class RouteTable implements OnApplicationBootstrap {
@@ -18,6 +19,7 @@ export class RouteTable implements OnApplicationBootstrap {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly config: ApplicationConfig,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -30,10 +32,11 @@ export class RouteTable implements OnApplicationBootstrap {
   /** The methods of a path, in the spelling of an `Allow` header's list; empty if the path is unknown. */
   methodsOf(path: string): string[] {
     const methods = new Set<string>();
-    for (const route of this.routes) {
-      if (!route.pattern.test(path)) continue;
-      methods.add(route.method);
-      if (route.method === 'GET') methods.add('HEAD');
+    const route = path.slice(globalPrefixOf(path, this.config).length);
+    for (const { method, pattern } of this.routes) {
+      if (!pattern.test(route)) continue;
+      methods.add(method);
+      if (method === 'GET') methods.add('HEAD');
     }
     return [...methods].sort();
   }

@@ -1,0 +1,1 @@
+export { InProcessSender } from './in-process-sender';
