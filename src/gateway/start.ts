@@ -73,6 +73,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
         maxAttempts: settings.maxAttempts,
         rangeBytes: settings.rangeBytes,
         maxRanges: settings.maxRanges,
+        chunkBytes: settings.chunkBytes,
       },
       ...(settings.exclusiveGateways === undefined ? {} : { exclusiveGateways: settings.exclusiveGateways === 'true' }),
       replaceGraceSeconds: settings.replaceGraceSeconds,
@@ -93,12 +94,14 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
         logger,
       ),
       adapter,
-      { bufferLogs: true, abortOnError: false },
+      { logger: ['error', 'warn', 'fatal'], abortOnError: false },
     );
-    app.useLogger(app.get(Logger));
     stops.push(() => app.close());
     keepBulkLoadsStreaming(app.getHttpAdapter().getInstance());
     serveOpenApi(app);
+    // Nest's own account of how it puts itself together (a line a module, a line a route) is of no use to an operator.
+    await app.init();
+    app.useLogger(app.get(Logger));
     await app.listen(settings.port, settings.host);
     return { url: await app.getUrl(), madeUpToken, stop };
   } catch (error) {

@@ -20,6 +20,8 @@ interface Reply {
 export function fastifyServerOptions(bodyLimit: number) {
   return {
     bodyLimit,
+    // The access log takes the id from here; answers and errors have the same one.
+    genReqId: (request: object): string => requestIdOf(request),
     routerOptions: { maxParamLength: 1024 },
     onProtoPoisoning: 'ignore' as const,
     onConstructorPoisoning: 'ignore' as const,
