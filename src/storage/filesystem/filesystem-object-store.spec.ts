@@ -86,9 +86,13 @@ describe('what a killed put leaves', () => {
     expect(await listed(store)).toEqual([]);
   });
 
-  it('does not hinder the next put, and goes with the delete of the name', async () => {
+  it('goes with the next put of the name', async () => {
     await store.put('chunks/1', sourceOf('whole'));
     expect(String(await readObject(store, 'chunks/1'))).toBe('whole');
+    expect(await fs.readdir(join(root, 'chunks'))).toEqual(['1']);
+  });
+
+  it('goes with the delete of the name', async () => {
     await store.delete('chunks/1');
     expect(await everything()).toEqual([]);
   });

@@ -27,7 +27,7 @@ const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
  * Objects as files below a folder. A put writes `<folder>/.<name>.part/<random>`, checks the length, syncs, renames, and syncs the folder:
- * an object is whole or absent whatever happens. What a killed put leaves behind goes with the `delete` of its name.
+ * an object is whole or absent whatever happens. What a killed put leaves behind goes with the next `put` or `delete` of its name.
  */
 export class FilesystemObjectStore implements ObjectStore {
   readonly capabilities: ObjectStoreCapabilities = {
@@ -212,13 +212,16 @@ function wrongSize(): DomainError {
   return new DomainError('StorageError', 'an object has not the size that was announced');
 }
 
+/** Whatever else lies in the part's folder is of killed puts, or of puts at the same time, which then have come before this one. */
 async function moveIntoPlace(part: string, path: string): Promise<void> {
   try {
     await fs.rename(part, path);
-    await fs.rmdir(dirname(part)).catch(ignoreOccupied);
+    await fs.rm(dirname(part), { recursive: true, force: true }).catch(ignoreOccupied);
     await syncFolder(dirname(path));
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
+    // Another put has taken the part away, and its object has overwritten this one.
+    if (await fs.lstat(path).catch(ignoreMissing)) return;
     throw new DomainError('StorageError', 'an object was deleted while it was stored', {
       cause: error,
       transient: true,
