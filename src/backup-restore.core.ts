@@ -2,6 +2,7 @@ import { DynamicModule, FactoryProvider, Global, Module, ModuleMetadata, Provide
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { CHUNK_RAW_BYTES } from './archive';
 import { AuthModule } from './auth';
 import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, STRATEGY_CONFIG } from './backup';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
@@ -18,7 +19,16 @@ import { parseStrategyConfig } from './strategy';
 import { TABLE_BACKEND } from './tables';
 import { silentLogger } from './telemetry';
 
-const DEFAULTS = { maxJobs: 8, maxJobsPerProject: 2, stepsPerProcess: 2, leaseSeconds: 15, maxAttempts: 8, rangeBytes: 64 * 1024 * 1024, maxRanges: 4096 };
+const DEFAULTS = {
+  maxJobs: 8,
+  maxJobsPerProject: 2,
+  stepsPerProcess: 2,
+  leaseSeconds: 15,
+  maxAttempts: 8,
+  rangeBytes: 64 * 1024 * 1024,
+  maxRanges: 4096,
+  chunkBytes: CHUNK_RAW_BYTES,
+};
 const DEFAULT_GRACE_SECONDS = 86_400;
 const SENDERS = Symbol('NotificationSenders');
 const DATA_SOURCE = getDataSourceToken(BACKUP_DATA_SOURCE);
@@ -115,7 +125,7 @@ function makeRunner(
   });
   const split = { targetBytes: jobs.rangeBytes, maxRanges: jobs.maxRanges };
   const common = { dataSource, backend: options.tables, stores, notifier, clock, split };
-  runner.register(new BackupCreateHandler({ ...common, queue }));
+  runner.register(new BackupCreateHandler({ ...common, queue, chunkBytes: jobs.chunkBytes }));
   runner.register(new BackupDeleteHandler(common));
   runner.register(new RestoreHandler({ ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS }));
   return runner;

@@ -33,6 +33,8 @@ export interface BackupCreateDependencies {
   readonly queue: JobQueue;
   readonly clock: Clock;
   readonly split: SplitPolicy;
+  /** Aim at chunks of about so many bytes of lines. */
+  readonly chunkBytes: number;
 }
 
 /** Makes a full, portable backup: plan → copy (a step a range) → seal. */
@@ -77,7 +79,8 @@ export class BackupCreateHandler implements JobHandler {
   private async copy(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
     const { range, index, rangeCount } = step.payload as CopyPayload;
     const handle = await openSameContent(context.backend, targetOf(step.job, params));
-    await copyRange(context, { handle, range, index }, params.compression, {
+    const format = { compression: params.compression, chunkBytes: this.deps.chunkBytes };
+    await copyRange(context, { handle, range, index }, format, {
       cursor: typeof step.cursor === 'string' ? step.cursor : undefined,
       signal: step.signal,
       throttle: (amount) => step.throttle(amount),

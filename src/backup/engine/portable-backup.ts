@@ -1,6 +1,5 @@
 import {
   ArchiveManifest,
-  CHUNK_RAW_BYTES,
   ChunkEntry,
   Compression,
   ManifestDraft,
@@ -40,6 +39,16 @@ export interface SplitPolicy {
   readonly maxRanges: number;
 }
 
+/** A chunk's lines, before and after compression. */
+export interface ChunkFormat {
+  readonly compression: Compression;
+  /** Aim at about so many bytes of lines a chunk. */
+  readonly chunkBytes: number;
+}
+
+/** A chunk exceeds its size by a block at most. */
+const MAX_BLOCK_BYTES = 1024 * 1024;
+
 /** Fails with `TableChanged` unless the table still is the content that was asked for. */
 export async function openSameContent(backend: TableBackend, target: BackupTarget): Promise<TableHandle> {
   try {
@@ -69,11 +78,12 @@ export async function planBackup(
 export async function copyRange(
   context: BackupContext,
   range: { handle: TableHandle; range: KeyRange; index: number },
-  compression: Compression,
+  { compression, chunkBytes }: ChunkFormat,
   progress: CopyProgress,
 ): Promise<void> {
-  const blocks = context.backend.readRange(range.handle, range.range, { after: progress.cursor, signal: progress.signal });
-  const chunks = gatherChunks(blocks, CHUNK_RAW_BYTES, (block) =>
+  const blockBytes = Math.min(chunkBytes, MAX_BLOCK_BYTES);
+  const blocks = context.backend.readRange(range.handle, range.range, { after: progress.cursor, signal: progress.signal, blockBytes });
+  const chunks = gatherChunks(blocks, chunkBytes, (block) =>
     progress.throttle({ bytes: block.lines.length, items: block.itemCount }),
   );
   const store = recordingStore(context.store, context.ledger);
