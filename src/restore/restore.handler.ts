@@ -146,9 +146,9 @@ export class RestoreHandler implements JobHandler {
     if (params.onExisting === 'merge' && params.target !== null) {
       await this.deps.backend.endMerge({ projectId: job.projectId, name: params.tableName }, job.subjectId);
     }
-    await this.deps.backend.dropBuild(job.projectId, job.subjectId);
+    const tableId = await this.deps.backend.dropBuild(job.projectId, job.subjectId);
     failPoint('restore.cleanup.after-drop');
-    return {};
+    return tableId === undefined ? {} : { succeeded: true, inTransaction: (tx) => keepTableId(tx, job, tableId) };
   }
 
   private publishMode(params: RestoreParams): PublishMode {
