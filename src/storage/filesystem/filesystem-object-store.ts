@@ -248,8 +248,9 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** A link is no object, wherever it leads: as `head` sees it, and nothing that could pass by itself. */
 async function openToRead(path: string): Promise<FileHandle | undefined> {
-  return fs.open(path, READ).catch(ignoreMissing);
+  return fs.open(path, READ).catch((error: unknown) => (errnoOf(error) === 'ELOOP' ? undefined : ignoreMissing(error)));
 }
 
 function ignoreMissing(error: unknown): undefined {
