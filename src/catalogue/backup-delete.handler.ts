@@ -29,7 +29,9 @@ export class BackupDeleteHandler implements JobHandler {
 
   private async remove(step: StepContext, params: BackupDeleteParams): Promise<void> {
     const store = await this.deps.stores.open({ url: params.locationUrl, type: params.internal ? 'internal' : 'external' });
-    const names = await new TypeormBackupLedger(this.deps.dataSource.manager, step.job.subjectId).names();
+    const { manager } = this.deps.dataSource;
+    const row = await findBackup(manager, step.job);
+    const names = hasLedger(row) ? await new TypeormBackupLedger(manager, row.id).names() : [];
     await deleteArchive(store, { signal: step.signal, names, onDeleted: () => failPoint('delete.after-object') });
   }
 
@@ -40,7 +42,7 @@ export class BackupDeleteHandler implements JobHandler {
   async succeeded(job: JobView, tx: EntityManager): Promise<void> {
     const row = await findBackup(tx, job);
     await this.deps.notifier.enqueue(tx, backupEvent(job.id, 'delete', 'end', row));
-    await new TypeormBackupLedger(tx, row.id).clear();
+    if (hasLedger(row)) await new TypeormBackupLedger(tx, row.id).clear();
     await tx.delete(BackupEntity, { projectId: row.projectId, id: row.id });
   }
 
@@ -53,6 +55,11 @@ export class BackupDeleteHandler implements JobHandler {
     await tx.save(row);
     await this.deps.notifier.enqueue(tx, backupEvent(job.id, 'delete', 'error', row));
   }
+}
+
+/** The id of an imported backup is a stranger's word: the ledger under it may be that of another project's backup. */
+function hasLedger(row: BackupEntity): boolean {
+  return !row.imported;
 }
 
 async function findBackup(manager: EntityManager, job: JobView): Promise<BackupEntity> {

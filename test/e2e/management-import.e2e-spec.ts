@@ -1,6 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
+import { newId } from '../../src/kernel';
+import { FilesystemObjectStore } from '../../src/storage';
+import { writeSampleArchive } from '../fakes/sample-archive';
 import {
   DIALECTS,
   expectStatus,
@@ -38,18 +41,21 @@ describe.each(DIALECTS)('import in the %s dialect', (dialect) => {
     return { made, source: locationOf(made), table };
   }
 
-  /** The job database loses everything that it knew of backups. */
-  async function forgetAll(): Promise<void> {
+  async function sql(text: string, values: unknown[] = []): Promise<unknown[]> {
     const database = new Client({ connectionString: server.databaseUrl });
     await database.connect();
-    await database.query('TRUNCATE magnetodb_backup.backups');
-    await database.end();
+    try {
+      return (await database.query(text, values)).rows;
+    } finally {
+      await database.end();
+    }
   }
 
   it('brings back a backup of the deployment’s own store after the database was lost', async () => {
     const table = await makeTable(server.backend, 3);
     const made = await client.madeBackup(table, 'own');
-    await forgetAll();
+    // The job database loses everything that it knew of backups.
+    await sql('TRUNCATE magnetodb_backup.backups');
     await refused(client.backup(table, made[client.keys.id]), 404, 'BackupNotExists');
     const imported = await expectStatus(client.import({ source: locationOf(made) }), 200);
     expect(imported).toEqual({
@@ -102,6 +108,25 @@ describe.each(DIALECTS)('import in the %s dialect', (dialect) => {
     expect((await server.files()).length).toBeLessThan(before.length);
     await refused(other.import({ source }), 404, 'BackupNotExists');
   });
+
+  it.each(['', '?purge=true'])(
+    'lets a manifest that claims another backup’s id touch nothing of that one (delete%s)',
+    async (query) => {
+      const victim = newId();
+      const folder = `${server.outsideUrl}/hostile-${victim}`;
+      const root = fileURLToPath(folder);
+      const store = new FilesystemObjectStore({ root, boundary: root, keep: root });
+      await writeSampleArchive(store, { compression: 'zstd', draft: { backup_id: victim, table_name: 'hostile' } });
+      const chunk = 'chunks/of-the-victim';
+      await sql('INSERT INTO magnetodb_backup.backup_objects (backup_id, name) VALUES ($1, $2)', [victim, chunk]);
+      await expectStatus(other.import({ source: folder }), 200);
+      await expectStatus(other.deleteBackup('hostile', victim, query), 200);
+      await other.gone(() => other.backup('hostile', victim));
+      expect(await sql('SELECT name FROM magnetodb_backup.backup_objects WHERE backup_id = $1', [victim])).toEqual([
+        { name: chunk },
+      ]);
+    },
+  );
 
   it('refuses what is no backup, or where none may lie', async () => {
     await refused(client.import({ source: `${server.outsideUrl}/nothing` }), 404, 'BackupNotExists');
