@@ -1,9 +1,10 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
-import { BackupRestoreModule, BackupRestoreOptions, ErrorFilter, HttpModule, RequestIdInterceptor, TABLE_BACKEND, TableBackend, createLogger, httpLoggerOptions, requestIdOf } from '../index';
+import { BackupRestoreModule, BackupRestoreOptions, ErrorFilter, HttpModule, RequestIdInterceptor, TABLE_BACKEND, TOKEN_VALIDATOR, TableBackend, TokenValidator, createLogger, httpLoggerOptions, requestIdOf } from '../index';
 import { DataApiModule } from './data/data-api.module';
 import { DataApiOptions } from './data/data-api.options';
+import { identityCheck, storageCheck } from './health/health-checks';
 import { HEALTH_CHECKS, HealthCheck, HealthController } from './health/health.controller';
 import { MonitoringController } from './monitoring/monitoring.controller';
 
@@ -21,8 +22,8 @@ export class GatewayModule {
         { provide: APP_INTERCEPTOR, useExisting: RequestIdInterceptor },
         {
           provide: HEALTH_CHECKS,
-          inject: [TABLE_BACKEND],
-          useFactory: (tables: TableBackend): HealthCheck[] => [{ name: 'Storage', check: () => tables.ping() }],
+          inject: [TABLE_BACKEND, TOKEN_VALIDATOR],
+          useFactory: (tables: TableBackend, validator: TokenValidator): HealthCheck[] => [identityCheck(validator), storageCheck(tables)],
         },
       ],
     };

@@ -7,6 +7,7 @@ import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify
 import { DataApiModule } from '../../src/gateway/data/data-api.module';
 import { DataApiOptions } from '../../src/gateway/data/data-api.options';
 import { keepBulkLoadsStreaming } from '../../src/gateway/data/keep-bulk-loads-streaming';
+import { identityCheck, storageCheck } from '../../src/gateway/health/health-checks';
 import { HEALTH_CHECKS, HealthController } from '../../src/gateway/health/health.controller';
 import { MonitoringController } from '../../src/gateway/monitoring/monitoring.controller';
 import {
@@ -18,6 +19,8 @@ import {
   RequestIdInterceptor,
   TABLE_BACKEND,
   TableBackend,
+  TOKEN_VALIDATOR,
+  TokenValidator,
 } from '../../src/index';
 import { createTestDatabase } from '../setup/database';
 
@@ -64,7 +67,11 @@ export async function startDataApi(
     ],
     controllers: [MonitoringController, HealthController],
     providers: [
-      { provide: HEALTH_CHECKS, useValue: [{ name: 'Storage', check: () => backend.ping() }] },
+      {
+        provide: HEALTH_CHECKS,
+        inject: [TOKEN_VALIDATOR],
+        useFactory: (validator: TokenValidator) => [identityCheck(validator), storageCheck(backend)],
+      },
       { provide: APP_FILTER, useExisting: ErrorFilter },
       { provide: APP_INTERCEPTOR, useExisting: RequestIdInterceptor },
     ],
