@@ -1,7 +1,10 @@
 import { BeforeApplicationShutdown, Inject, Injectable, OnApplicationBootstrap } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
 import { BackupRestoreOptions, BACKUP_RESTORE_OPTIONS } from './backup-restore.options';
+import { BACKUP_DATA_SOURCE, NotificationListener } from './database';
 import { JobRunner } from './jobs';
-import { OutboxDispatcher, PollLoop } from './notifications';
+import { EVENTS_CHANNEL, OutboxDispatcher, PollLoop } from './notifications';
 import { silentLogger } from './telemetry';
 
 const DEFAULT_SWEEP_SECONDS = 60;
@@ -10,12 +13,15 @@ const DEFAULT_SWEEP_SECONDS = 60;
 @Injectable()
 export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly sweeps: PollLoop | undefined;
+  private readonly events: NotificationListener;
 
   constructor(
     @Inject(BACKUP_RESTORE_OPTIONS) options: BackupRestoreOptions,
+    @InjectDataSource(BACKUP_DATA_SOURCE) dataSource: DataSource,
     private readonly runner: JobRunner,
     private readonly dispatcher: OutboxDispatcher,
   ) {
+    this.events = new NotificationListener(dataSource, EVENTS_CHANNEL, () => dispatcher.wake());
     const log = options.logger ?? silentLogger;
     const seconds = options.sweepSeconds ?? DEFAULT_SWEEP_SECONDS;
     this.sweeps =
@@ -31,12 +37,14 @@ export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeAppli
   async onApplicationBootstrap(): Promise<void> {
     await this.runner.start();
     await this.dispatcher.start();
+    await this.events.start();
     this.sweeps?.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.sweeps?.stop();
     await this.runner.stop();
+    await this.events.stop();
     await this.dispatcher.stop();
   }
 }
