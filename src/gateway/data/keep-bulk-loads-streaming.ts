@@ -13,8 +13,11 @@ interface RawCarrier {
   readonly raw: { readonly url?: string; readonly headers: IncomingHttpHeaders };
 }
 
-/** A media type of this server's own: newline-separated items whose parsing is the handler's. */
+/** Newline-separated items, whose reading is the handler's. */
 const STREAMED = 'application/x-ndjson';
+
+/** What DynamoDB's clients send; nobody reads it, but their answer must be that of the handler. */
+const DYNAMODB = 'application/x-amz-json-1.0';
 
 const BULK_LOAD = /\/bulk_load\/?(?:\?|$)/;
 
@@ -27,5 +30,7 @@ export function keepBulkLoadsStreaming(server: FastifyServer): void {
     if (BULK_LOAD.test(request.raw.url ?? '')) request.raw.headers['content-type'] = STREAMED;
     done();
   });
-  server.addContentTypeParser(STREAMED, (_request, _payload, done) => done(null, undefined));
+  for (const type of [STREAMED, DYNAMODB]) {
+    server.addContentTypeParser(type, (_request, _payload, done) => done(null, undefined));
+  }
 }
