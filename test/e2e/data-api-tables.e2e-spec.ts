@@ -328,7 +328,7 @@ describe('delete_table', () => {
     const name = await forumTable(client);
     await ok(client.call(name, 'put_item', { item: post('forum1', 'subject1') }));
     const gone = description(await ok(client.deleteTable(name)));
-    expect(gone).toMatchObject({ table_name: name, key_schema: FORUM_KEYS });
+    expect(gone).toMatchObject({ table_name: name, key_schema: FORUM_KEYS, table_status: 'DELETING' });
     await refused(client.get(`tables/${name}`), 404, 'TableNotExistsException');
     await refused(client.deleteTable(name), 404, 'TableNotExistsException');
     await forumTable(client, name);

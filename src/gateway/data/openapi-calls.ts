@@ -122,7 +122,7 @@ export const CALLS = {
   },
   delete_table: {
     summary: 'Delete a table and all its items',
-    answers: 'the table as it was',
+    answers: 'the table as it was, in status DELETING',
     response: tableAnswer,
     errors: [400, 404, 423],
   },
