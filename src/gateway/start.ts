@@ -4,20 +4,22 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { Logger } from 'nestjs-pino';
+import { Logger, PinoLogger } from 'nestjs-pino';
 import {
   BackupRestoreOptions,
   EmbeddedServer,
-  PRODUCT_VERSION,
   TokenAuthority,
   createLogger,
   createPostgresTableBackend,
   fastifyServerOptions,
   parseStrategyConfig,
 } from '../index';
+import { parseLocationUrl } from '../kernel';
 import { keepBulkLoadsStreaming } from './data/keep-bulk-loads-streaming';
+import { drain } from './drain';
 import { GatewayModule } from './gateway.module';
+import { serveOpenApi } from './serve-openapi';
+import { naming } from './setting';
 import { GatewaySettings } from './settings';
 
 export interface RunningGateway {
@@ -30,7 +32,11 @@ export interface RunningGateway {
 
 /** Starts everything that the settings ask for, and on failure stops what it had started. */
 export async function startGateway(settings: GatewaySettings): Promise<RunningGateway> {
+  checkAuthority(settings);
+  const strategies = await naming('STRATEGIES_FILE', async () => parseStrategyConfig(await readJson(settings.strategiesFile)));
   const dataDir = resolve(settings.dataDir);
+  const internalUrl = settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href;
+  await naming('OBJECTS_URL', () => parseLocationUrl(internalUrl, 'the object store'));
   const madeUpToken =
     settings.devTokens === undefined && settings.keystoneUrl === undefined
       ? randomBytes(24).toString('hex')
@@ -42,11 +48,12 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   try {
     let databaseUrl = settings.databaseUrl;
     if (databaseUrl === undefined) {
-      const server = await EmbeddedServer.start({ dataDir: join(dataDir, 'postgres') });
+      const server = await naming('DATA_DIR', () => EmbeddedServer.start({ dataDir: join(dataDir, 'postgres') }));
       stops.push(() => server.stop());
       databaseUrl = server.url;
     }
-    const tables = await createPostgresTableBackend({ connectionString: databaseUrl });
+    const connectionString = databaseUrl;
+    const tables = await naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
     stops.push(() => tables.close());
     const logger = createLogger(settings.logLevel);
     const plugin: BackupRestoreOptions = {
@@ -58,13 +65,11 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
         ...(settings.policyFile === undefined ? {} : { policyFile: settings.policyFile }),
       },
       storage: {
-        internalUrl: settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href,
+        internalUrl,
         allowedFolders: settings.allowedFolders,
         allowedHosts: settings.allowedHosts,
       },
-      ...(settings.strategiesFile === undefined
-        ? {}
-        : { strategies: parseStrategyConfig(JSON.parse(await readFile(settings.strategiesFile, 'utf8'))) }),
+      strategies,
       jobs: {
         maxJobs: settings.maxJobs,
         maxJobsPerProject: settings.maxJobsPerProject,
@@ -96,13 +101,13 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
       adapter,
       { logger: ['error', 'warn', 'fatal'], abortOnError: false },
     );
-    stops.push(() => app.close());
+    stops.push(() => drain(app));
     keepBulkLoadsStreaming(app.getHttpAdapter().getInstance());
     serveOpenApi(app);
     // Nest's own account of how it puts itself together (a line a module, a line a route) is of no use to an operator.
     await app.init();
     app.useLogger(app.get(Logger));
-    await app.listen(settings.port, settings.host);
+    await naming('HOST or PORT', () => app.listen(settings.port, settings.host));
     return { url: await app.getUrl(), madeUpToken, stop };
   } catch (error) {
     await stop();
@@ -110,35 +115,31 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   }
 }
 
+/** What has to be wrong about who judges tokens is wrong before anything is started. */
+function checkAuthority(settings: GatewaySettings): void {
+  if (settings.keystoneUrl === undefined) {
+    if (process.env.NODE_ENV === 'production') throw new Error('DEV_TOKENS: development tokens are refused with NODE_ENV=production; set KEYSTONE_URL');
+  } else if (settings.keystoneUsername === undefined || settings.keystonePassword === undefined) {
+    throw new Error('KEYSTONE_URL needs KEYSTONE_USERNAME and KEYSTONE_PASSWORD beside it');
+  }
+}
+
+async function readJson(file: string | undefined): Promise<unknown> {
+  return file === undefined ? {} : JSON.parse(await readFile(file, 'utf8'));
+}
+
 function authorityOf(settings: GatewaySettings, madeUpToken: string | undefined): TokenAuthority {
   if (settings.keystoneUrl === undefined)
     return { kind: 'static', tokens: settings.devTokens ?? `${madeUpToken ?? ''}=demo:member` };
-  if (settings.keystoneUsername === undefined || settings.keystonePassword === undefined) {
-    throw new Error('KEYSTONE_URL needs KEYSTONE_USERNAME and KEYSTONE_PASSWORD beside it');
-  }
   return {
     kind: 'keystone',
     keystone: {
       authUrl: settings.keystoneUrl,
-      username: settings.keystoneUsername,
-      password: settings.keystonePassword,
+      username: settings.keystoneUsername ?? '',
+      password: settings.keystonePassword ?? '',
       projectName: settings.keystoneProject,
       userDomainName: settings.keystoneDomain,
       projectDomainName: settings.keystoneDomain,
     },
   };
-}
-
-/** `/docs` and `/openapi.json`, for everybody: they hold no secret. */
-function serveOpenApi(app: NestFastifyApplication): void {
-  const config = new DocumentBuilder()
-    .setTitle('MagnetoDB with backup and restore')
-    .setDescription("MagnetoDB's data API, and the management API that backs tables up and restores them.")
-    .setVersion(PRODUCT_VERSION)
-    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token' }, 'x-auth-token')
-    .addBearerAuth()
-    .build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
-    jsonDocumentUrl: 'openapi.json',
-  });
 }
