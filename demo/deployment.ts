@@ -28,6 +28,8 @@ export class Deployment {
     const child = spawn(process.execPath, [resolve(__dirname, '../src/gateway/main.js')], {
       env: {
         ...process.env,
+        // As `npm start` does: glibc would otherwise keep what freed chunks leave, in ever more pieces.
+        MALLOC_MMAP_THRESHOLD_: '262144',
         PORT: String(port),
         DATA_DIR: dataDir,
         DEV_TOKENS: `${DEMO_TOKEN}=${DEMO_PROJECT}:member`,

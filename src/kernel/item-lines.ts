@@ -22,6 +22,7 @@ const NEWLINE = 0x0a;
 /** Item, typed value, map. */
 const MAX_ITEM_DEPTH = 3;
 const INITIAL_BYTES = 64 * 1024;
+const EMPTY = Buffer.alloc(0);
 
 /** The line of an item, `\n` included. `expiresAt` in seconds since the epoch. */
 export function encodeLine(canonical: Buffer, expiresAt?: number): Buffer {
@@ -32,14 +33,17 @@ export function encodeLine(canonical: Buffer, expiresAt?: number): Buffer {
 
 /** Collects items into one block of lines, counting and digesting as it goes. */
 export class LineBlockBuilder {
-  private buffer: Buffer;
+  private buffer = EMPTY;
+  /** Of the next buffer, made when the first line comes. */
+  private bufferBytes: number;
   private used = 0;
   private items = 0;
   private expiring = 0;
   private digest = new TableDigest();
 
-  constructor(private readonly options: { readonly digestOnly?: boolean } = {}) {
-    this.buffer = Buffer.allocUnsafe(options.digestOnly ? 0 : INITIAL_BYTES);
+  /** `expectedBytes`: of a block, so that its buffer need not grow. */
+  constructor(private readonly options: { readonly digestOnly?: boolean; readonly expectedBytes?: number } = {}) {
+    this.bufferBytes = options.expectedBytes ?? INITIAL_BYTES;
   }
 
   /** `expiresAt` in seconds since the epoch; undefined: never. The bytes are copied. */
@@ -68,15 +72,16 @@ export class LineBlockBuilder {
   take(cursor: string): ItemBlock {
     const lines = this.options.digestOnly ? this.buffer : this.buffer.subarray(0, this.used);
     const block = { lines, itemCount: this.items, expiringCount: this.expiring, digest: this.digest, cursor };
-    // The block keeps the old buffer; blocks are of like size, so the new one begins as large as the last grew.
-    if (!this.options.digestOnly) this.buffer = Buffer.allocUnsafe(this.buffer.length);
+    // The block keeps its buffer; blocks are of like size, so the next one begins as large as this one grew.
+    this.buffer = EMPTY;
     this.used = this.items = this.expiring = 0;
     this.digest = new TableDigest();
     return block;
   }
 
   private grow(needed: number): void {
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.bufferBytes = Math.max(needed, this.bufferBytes, this.buffer.length * 2);
+    const larger = Buffer.allocUnsafe(this.bufferBytes);
     this.buffer.copy(larger, 0, 0, this.used);
     this.buffer = larger;
   }

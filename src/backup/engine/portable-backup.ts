@@ -90,7 +90,7 @@ export async function copyRange(
   for await (const chunk of chunks) {
     progress.signal.throwIfAborted();
     if (chunk.itemCount === 0) continue;
-    const encoded = await encodeChunk(chunk.lines, compression);
+    const encoded = await encodeChunk([chunk.lines], compression);
     context.failPoint('backup.copy.before-put');
     await store.put(encoded.name, bufferSource(encoded.body), progress.signal);
     context.failPoint('backup.copy.after-put');

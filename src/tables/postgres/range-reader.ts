@@ -17,6 +17,8 @@ const SAMPLED_ROWS_PER_RANGE = 200;
 /** A page is a stretch of the primary key. Without statistics the planner may rather sort the whole table, for each page. */
 const BY_KEY =
   'SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0';
+/** Of a line, beside its item: the longest there is, so that buffers are made large enough at once. */
+const LINE_OVERHEAD_BYTES = 32;
 /** Blocks of the table that a sample takes at least for each range; smaller tables are read whole. */
 const SAMPLED_PAGES_PER_RANGE = 50;
 
@@ -117,7 +119,10 @@ export class RangeReader {
     return this.guarded(() =>
       this.services.db.transaction({ maintenance: true, prelude: BY_KEY }, async (tx) => {
         const content = await this.services.registry.requireReadable(tx, read.generation);
-        const builder = new LineBlockBuilder({ digestOnly: read.digestOnly });
+        const builder = new LineBlockBuilder({
+          digestOnly: read.digestOnly,
+          expectedBytes: read.blockBytes + rows * LINE_OVERHEAD_BYTES,
+        });
         const { layout } = content;
         let hash: Buffer = EMPTY;
         let range: Buffer = EMPTY;
