@@ -38,6 +38,15 @@ export function loadSettings<T extends object>(type: new () => T, env: NodeJS.Pr
   return settings;
 }
 
+/** Does the work; if it fails, the error names the setting that the operator has to look at. */
+export async function naming<T>(env: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(`${env}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
 function parse(kind: Kind, text: string): string | number | boolean | string[] | undefined {
   switch (kind) {
     case 'text':

@@ -1,8 +1,11 @@
-import { IsArray, IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { LogLevel } from '../index';
 import { Setting } from './setting';
 
 const DAY = 86_400;
+
+const HTTP_URL = /^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/;
+const is = (what: string) => ({ message: `$property must be ${what}` });
 
 /** Everything that an operator can set. `docs/settings.md` holds this table; a test keeps the two together. */
 export class GatewaySettings {
@@ -19,27 +22,27 @@ export class GatewaySettings {
   dataDir = './data';
 
   @Setting('DATABASE_URL', 'text', 'PostgreSQL to use instead of the embedded one: `postgresql://user:password@host:port/database`. Gateways that share a database share the work', 'the embedded one')
-  @IsOptional() @IsString()
+  @IsOptional() @Matches(/^postgres(ql)?:\/\/[^\s]+$/, is('postgresql://user:password@host:port/database'))
   databaseUrl: string | undefined = undefined;
 
   @Setting('OBJECTS_URL', 'text', 'Root of the deployment\'s own object store (`file:///…`)', '`DATA_DIR/objects`')
-  @IsOptional() @IsString()
+  @IsOptional() @Matches(/^file:\/\/\/[^\s]*$/, is('file:///… with an absolute path'))
   objectsUrl: string | undefined = undefined;
 
   @Setting('ALLOWED_FOLDERS', 'list', 'Absolute folders that `file:///…` locations of users may lie in, separated by commas. Empty: none')
-  @IsArray()
+  @Matches(/^(\/+(?!\.{1,2}(\/|$))[^/]+)+\/*$/, { each: true, ...is('a list of absolute paths without dotted parts') })
   allowedFolders: string[] = [];
 
   @Setting('ALLOWED_HOSTS', 'list', 'Hosts that locations of users may name: `host`, `host:port`, `*.domain`, separated by commas. Empty: none')
-  @IsArray()
+  @Matches(/^(\*\.)?[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?$|^\[[0-9a-f:.]+\](:[0-9]{1,5})?$/i, { each: true, ...is('a list of host, host:port or *.domain') })
   allowedHosts: string[] = [];
 
   @Setting('DEV_TOKENS', 'text', 'Development tokens: `tokenA=demo:member;tokenB=other:admin,member`. Refused with `NODE_ENV=production`', 'one is made up and printed')
-  @IsOptional() @IsString()
+  @IsOptional() @Matches(/^(\s*[\x21-\x3a\x3c-\x7e]+=[a-zA-Z0-9_.-]+:[a-zA-Z0-9_., -]+(;|$))+\s*$/, is('token=project:role,role;token=project:role'))
   devTokens: string | undefined = undefined;
 
   @Setting('KEYSTONE_URL', 'text', 'Keystone v3 that validates tokens (`https://host:5000/v3`); development tokens are off then')
-  @IsOptional() @IsString()
+  @IsOptional() @Matches(HTTP_URL, is('http(s)://host:port/v3'))
   keystoneUrl: string | undefined = undefined;
 
   @Setting('KEYSTONE_USERNAME', 'text', 'Service user')
@@ -112,7 +115,7 @@ export class GatewaySettings {
 
   @Setting('CHUNK_BYTES', 'integer', 'Aim at chunks of about so many bytes of items, before compression. Each worker holds one in memory')
   @IsInt() @Min(1) @Max(32 * 1024 * 1024)
-  chunkBytes = 16 * 1024 * 1024;
+  chunkBytes = 8 * 1024 * 1024;
 
   @Setting('MAX_BODY_BYTES', 'integer', 'Largest JSON body (not `bulk_load`)')
   @IsInt() @Min(1024)
@@ -127,7 +130,7 @@ export class GatewaySettings {
   maxBackupsPerProject: number | undefined = undefined;
 
   @Setting('PUBLIC_URL', 'text', 'What clients call this service (`https://host`), for links', "the request's Host header")
-  @IsOptional() @IsString()
+  @IsOptional() @Matches(HTTP_URL, is('http(s)://host'))
   publicUrl: string | undefined = undefined;
 
   @Setting('TRUST_PROXY', 'boolean', 'Take scheme and host of links from `X-Forwarded-*`')

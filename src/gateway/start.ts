@@ -4,11 +4,10 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Logger, PinoLogger } from 'nestjs-pino';
+import { Logger } from 'nestjs-pino';
 import {
-  BackupRestoreOptions,
   EmbeddedServer,
-  TokenAuthority,
+  Policy,
   createLogger,
   createPostgresTableBackend,
   fastifyServerOptions,
@@ -18,9 +17,11 @@ import { parseLocationUrl } from '../kernel';
 import { keepBulkLoadsStreaming } from './data/keep-bulk-loads-streaming';
 import { drain } from './drain';
 import { GatewayModule } from './gateway.module';
+import { pluginOptions } from './plugin-options';
 import { serveOpenApi } from './serve-openapi';
 import { naming } from './setting';
 import { GatewaySettings } from './settings';
+import { startLogger } from './start-logger';
 
 export interface RunningGateway {
   /** `http://host:port`, with the port that was really taken. */
@@ -36,14 +37,18 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   const strategies = await naming('STRATEGIES_FILE', async () => parseStrategyConfig(await readJson(settings.strategiesFile)));
   const dataDir = resolve(settings.dataDir);
   const internalUrl = settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href;
+  if (settings.policyFile !== undefined) await naming('POLICY_FILE', () => Policy.fromFile(String(settings.policyFile)));
   await naming('OBJECTS_URL', () => parseLocationUrl(internalUrl, 'the object store'));
   const madeUpToken =
     settings.devTokens === undefined && settings.keystoneUrl === undefined
       ? randomBytes(24).toString('hex')
       : undefined;
   const stops: (() => Promise<void>)[] = [];
+  // Each is stopped, whatever becomes of the others.
   const stop = async (): Promise<void> => {
-    for (const one of stops.splice(0).reverse()) await one();
+    const failures: unknown[] = [];
+    for (const one of stops.splice(0).reverse()) await one().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     let databaseUrl = settings.databaseUrl;
@@ -56,38 +61,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     const tables = await naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
     stops.push(() => tables.close());
     const logger = createLogger(settings.logLevel);
-    const plugin: BackupRestoreOptions = {
-      database: { url: databaseUrl },
-      tables,
-      auth: {
-        authority: authorityOf(settings, madeUpToken),
-        ...(settings.adminProject === undefined ? {} : { adminProjectId: settings.adminProject }),
-        ...(settings.policyFile === undefined ? {} : { policyFile: settings.policyFile }),
-      },
-      storage: {
-        internalUrl,
-        allowedFolders: settings.allowedFolders,
-        allowedHosts: settings.allowedHosts,
-      },
-      strategies,
-      jobs: {
-        maxJobs: settings.maxJobs,
-        maxJobsPerProject: settings.maxJobsPerProject,
-        stepsPerProcess: settings.stepsPerProcess,
-        leaseSeconds: settings.leaseSeconds,
-        maxAttempts: settings.maxAttempts,
-        rangeBytes: settings.rangeBytes,
-        maxRanges: settings.maxRanges,
-        chunkBytes: settings.chunkBytes,
-      },
-      ...(settings.exclusiveGateways === undefined ? {} : { exclusiveGateways: settings.exclusiveGateways === 'true' }),
-      replaceGraceSeconds: settings.replaceGraceSeconds,
-      sweepSeconds: settings.sweepSeconds,
-      ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
-      ...(settings.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: settings.maxBackupsPerProject }),
-      trustProxy: settings.trustProxy,
-      logger,
-    };
+    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, madeUpToken, logger });
     const adapter = new FastifyAdapter({
       ...fastifyServerOptions(settings.maxBodyBytes),
       trustProxy: settings.trustProxy,
@@ -95,22 +69,21 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     const app = await NestFactory.create<NestFastifyApplication>(
       GatewayModule.forRoot(
         plugin,
-        { maxItemBytes: settings.maxItemBytes, baseUrl: { trustProxy: settings.trustProxy } },
+        { maxItemBytes: settings.maxItemBytes, baseUrl: { trustProxy: settings.trustProxy, ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }) } },
         logger,
       ),
       adapter,
-      { logger: ['error', 'warn', 'fatal'], abortOnError: false },
+      { logger: startLogger(logger), abortOnError: false },
     );
     stops.push(() => drain(app));
     keepBulkLoadsStreaming(app.getHttpAdapter().getInstance());
     serveOpenApi(app);
-    // Nest's own account of how it puts itself together (a line a module, a line a route) is of no use to an operator.
     await app.init();
     app.useLogger(app.get(Logger));
     await naming('HOST or PORT', () => app.listen(settings.port, settings.host));
     return { url: await app.getUrl(), madeUpToken, stop };
   } catch (error) {
-    await stop();
+    await stop().catch(() => undefined);
     throw error;
   }
 }
@@ -126,20 +99,4 @@ function checkAuthority(settings: GatewaySettings): void {
 
 async function readJson(file: string | undefined): Promise<unknown> {
   return file === undefined ? {} : JSON.parse(await readFile(file, 'utf8'));
-}
-
-function authorityOf(settings: GatewaySettings, madeUpToken: string | undefined): TokenAuthority {
-  if (settings.keystoneUrl === undefined)
-    return { kind: 'static', tokens: settings.devTokens ?? `${madeUpToken ?? ''}=demo:member` };
-  return {
-    kind: 'keystone',
-    keystone: {
-      authUrl: settings.keystoneUrl,
-      username: settings.keystoneUsername ?? '',
-      password: settings.keystonePassword ?? '',
-      projectName: settings.keystoneProject,
-      userDomainName: settings.keystoneDomain,
-      projectDomainName: settings.keystoneDomain,
-    },
-  };
 }
