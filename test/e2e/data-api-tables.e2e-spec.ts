@@ -84,6 +84,9 @@ describe('create_table', () => {
     ['keys of type S', keyed('f', 'S')],
     ['keys of type N', keyed('f', 'N')],
     ['keys of type B', keyed('f', 'B')],
+    ['an attribute of type S that is no key', [...keyed('f', 'S'), attribute('more', 'S')]],
+    ['an attribute of type SS that is no key', [...keyed('f', 'S'), attribute('more', 'SS')]],
+    ['an attribute of type SNM that is no key', [...keyed('f', 'S'), attribute('more', 'SNM')]],
   ];
   it.each(schemas)('takes %s', async (_name, attributes) => {
     const [first, second] = attributes.map((each) => String(each['attribute_name']));
@@ -145,9 +148,16 @@ describe('create_table', () => {
     );
   });
 
-  it.each([3, 255])('takes an index name of %i characters', async (length) => {
-    const indexes = [index('i'.repeat(length), 'forum', 'last_posted_by')];
-    await ok(client.createTable(tableName(), [...FORUM_ATTRIBUTES, POSTER_ATTRIBUTE], FORUM_KEYS, indexes));
+  it.each([
+    ['of 3 characters', 'qqq'],
+    ['of 255 characters', 'q'.repeat(255)],
+    ['in upper case', 'INDEX_NAME'],
+  ])('takes an index name %s', async (_name, indexName) => {
+    const indexes = [index(indexName, 'forum', 'last_posted_by')];
+    const table = description(
+      await ok(client.createTable(tableName(), [...FORUM_ATTRIBUTES, POSTER_ATTRIBUTE], FORUM_KEYS, indexes)),
+    );
+    expect(table['local_secondary_indexes']).toEqual([expect.objectContaining({ index_name: indexName })]);
   });
 
   it('takes 3 indexes that include 20 attributes between them', async () => {
