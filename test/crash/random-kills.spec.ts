@@ -1,0 +1,64 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ClientAtWork } from './client-at-work';
+import { Deployment } from './deployment';
+import { expectNothingLeft } from './nothing-left';
+import { randomNumbers } from './random-numbers';
+
+/** `CRASH_SEED=<the printed one>` makes the clients and the killers decide the same again. */
+const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000_000);
+const KILLS = Number(process.env['CRASH_KILLS'] ?? 200);
+const PROCESSES = 2;
+const CLIENTS = 5;
+const ITEMS = 500;
+const LIFETIME_MILLIS = 1500;
+
+/** Keeps one process alive, until it is killed, and so on. */
+async function killAgainAndAgain(deployment: Deployment, random: () => number, kills: { left: number; whileWorking: number }): Promise<void> {
+  let next = deployment.gateway();
+  while (kills.left > 0) {
+    kills.left -= 1;
+    const gateway = await next.start();
+    next = deployment.gateway();
+    await delay(random() * LIFETIME_MILLIS);
+    const leased = await deployment.query('SELECT FROM magnetodb_backup.job_steps WHERE lease_expires_at > clock_timestamp() LIMIT 1');
+    kills.whileWorking += leased.length;
+    expect(gateway.running).toBe(true);
+    await gateway.kill();
+  }
+  await next.kill();
+}
+
+describe('SIGKILL at random instants', () => {
+  let deployment: Deployment;
+
+  beforeAll(async () => {
+    deployment = await Deployment.start({ RANGE_BYTES: String(20 * 1024), CHUNK_BYTES: String(8 * 1024) });
+  });
+
+  afterAll(async () => {
+    await deployment.stop();
+  });
+
+  it(`${KILLS} times, whatever runs: all jobs end well, or as cancelled, and leave nothing`, async () => {
+    process.stdout.write(`CRASH_SEED=${SEED} CRASH_KILLS=${KILLS}\n`);
+    const name = await deployment.makeTable('threads', 0, ITEMS);
+    const source = { name, digest: await deployment.digestOf(name) };
+    const kills = { left: KILLS, whileWorking: 0 };
+    const clients = Array.from({ length: CLIENTS }, (_each, nth) => new ClientAtWork(deployment, `client${nth}`, source, randomNumbers(SEED + nth)));
+    let over = false;
+    const work = Promise.all(clients.map((client) => client.work(() => !over)));
+    // The first failure of a client ends the killing too.
+    work.catch(() => (kills.left = 0));
+    const killers = Array.from({ length: PROCESSES }, (_each, nth) => killAgainAndAgain(deployment, randomNumbers(SEED + 1000 + nth), kills));
+    await Promise.all(killers);
+    over = true;
+    await deployment.whileWorking(() => work);
+
+    const ends = clients.flatMap((client) => [...client.ends]);
+    const sums = Object.fromEntries(ends.map(([end]) => [end, ends.filter(([same]) => same === end).reduce((sum, [, count]) => sum + count, 0)]));
+    process.stdout.write(`ends: ${JSON.stringify(sums)}; kills while a step was under way: ${kills.whileWorking}\n`);
+    expect(sums).toMatchObject({ CREATED: expect.any(Number) as number, RESTORED: expect.any(Number) as number, deleted: expect.any(Number) as number });
+    expect(kills.whileWorking).toBeGreaterThan(KILLS / 2);
+    await expectNothingLeft(deployment);
+  }, 900_000);
+});
