@@ -1,3 +1,4 @@
+import { setImmediate as otherWork } from 'node:timers/promises';
 import { DecodedItem, DomainError, TableDigest, TableSchema, decodeLine } from '../kernel';
 import { ArchiveStore, damaged, readObject } from './archive-store';
 import { compressBytes, decompressBytes } from './compression';
@@ -13,6 +14,8 @@ export const MAX_CHUNK_STORED_BYTES = 66 * 1024 * 1024;
 /** Decoded items are handed over in batches of so many, or so many bytes of lines, whichever comes first. */
 const BATCH_ITEMS = 1000;
 const BATCH_BYTES = 1024 * 1024;
+/** Lines decoded before other work of this process has its turn: about a millisecond. */
+const LINES_AT_ONCE = 200;
 const NEWLINE = 0x0a;
 
 /** A chunk as a chunk list describes it (docs/archive-format.md, "Chunk lists"). Plain JSON. */
@@ -97,6 +100,7 @@ export async function* readChunk(
   for (let start = 0; start < raw.length;) {
     const end = raw.indexOf(NEWLINE, start);
     line++;
+    if (line % LINES_AT_ONCE === 0) await otherWork();
     if (end < 0) throw damaged(entry.name, `is damaged: line ${line} has no end`);
     const item = decodeAt(entry, schema, raw.subarray(start, end), line);
     digest.add(item.bucket, item.digest);

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate as otherCalls } from 'node:timers/promises';
 import { Pool, PoolClient, QueryResultRow } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { SQL_STATE, sqlState, unavailable } from './errors';
@@ -32,7 +33,8 @@ const LOCK_TIMEOUT_MILLIS = 20_000;
 const IDLE_TRANSACTION_MILLIS = 60_000;
 /** The driver's own timeout, for a server that no longer answers at all, comes so much after the server's. */
 const SILENCE_MILLIS = 5_000;
-const COPY_OUT_BUFFER_BYTES = 256 * 1024;
+/** Of a copy, at most so much is worked on before other calls of this process have their turn. */
+const COPY_OUT_BUFFER_BYTES = 64 * 1024;
 
 /**
  * The connections of this process. What the driver throws comes through as it is, so that callers can decide by SQLSTATE; the
@@ -156,7 +158,10 @@ export class Connection implements Queryable {
     try {
       await this.watched(
         (async (): Promise<void> => {
-          for await (const piece of stream as AsyncIterable<Buffer>) onPiece(piece);
+          for await (const piece of stream as AsyncIterable<Buffer>) {
+            onPiece(piece);
+            await otherCalls();
+          }
         })(),
       );
     } catch (error) {
