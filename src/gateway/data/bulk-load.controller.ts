@@ -23,8 +23,8 @@ export class BulkLoadController {
   @Post('bulk_load')
   @HttpCode(200)
   @Requires('mdb:bulk_load')
-  @ApiDataCall('bulk_load')
   @ApiTable()
+  @ApiDataCall('bulk_load')
   async load(@Req() request: HttpRequest, @Param() params: DataParams): Promise<Json> {
     const ref = tableRef(params);
     const schema = await this.tables.schemaOf(ref);

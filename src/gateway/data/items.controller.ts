@@ -21,8 +21,8 @@ export class ItemsController {
   @Post('put_item')
   @HttpCode(200)
   @Requires('mdb:put_item')
-  @ApiDataCall('put_item')
   @ApiTable()
+  @ApiDataCall('put_item')
   put(@Param() params: DataParams, @Body() body: unknown): Promise<Json> {
     const ref = tableRef(params);
     return this.items.put(ref, readPutItem(body, this.options.maxItemBytes));
@@ -31,8 +31,8 @@ export class ItemsController {
   @Post('get_item')
   @HttpCode(200)
   @Requires('mdb:get_item')
-  @ApiDataCall('get_item')
   @ApiTable()
+  @ApiDataCall('get_item')
   get(@Param() params: DataParams, @Body() body: unknown): Promise<Json> {
     const ref = tableRef(params);
     return this.items.get(ref, readGetItem(body));
@@ -41,8 +41,8 @@ export class ItemsController {
   @Post('update_item')
   @HttpCode(200)
   @Requires('mdb:update_item')
-  @ApiDataCall('update_item')
   @ApiTable()
+  @ApiDataCall('update_item')
   update(@Param() params: DataParams, @Body() body: unknown): Promise<Json> {
     const ref = tableRef(params);
     return this.items.update(ref, readUpdateItem(body));
@@ -51,8 +51,8 @@ export class ItemsController {
   @Post('delete_item')
   @HttpCode(200)
   @Requires('mdb:delete_item')
-  @ApiDataCall('delete_item')
   @ApiTable()
+  @ApiDataCall('delete_item')
   delete(@Param() params: DataParams, @Body() body: unknown): Promise<Json> {
     const ref = tableRef(params);
     return this.items.delete(ref, readDeleteItem(body));
@@ -61,8 +61,8 @@ export class ItemsController {
   @Post('query')
   @HttpCode(200)
   @Requires('mdb:query')
-  @ApiDataCall('query')
   @ApiTable()
+  @ApiDataCall('query')
   query(@Param() params: DataParams, @Body() body: unknown): Promise<Json> {
     const ref = tableRef(params);
     return this.items.query(ref, readQuery(body));
@@ -71,8 +71,8 @@ export class ItemsController {
   @Post('scan')
   @HttpCode(200)
   @Requires('mdb:scan')
-  @ApiDataCall('scan')
   @ApiTable()
+  @ApiDataCall('scan')
   scan(@Param() params: DataParams, @Body() body: unknown): Promise<Json> {
     const ref = tableRef(params);
     return this.items.scan(ref, readScan(body));

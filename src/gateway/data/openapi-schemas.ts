@@ -156,17 +156,3 @@ export const tableDescription = object(
 );
 
 export const usage = object({ size: integer('bytes, an estimate'), item_count: integer('an estimate') });
-
-export const errorBody = object(
-  {
-    code: integer('the HTTP status'),
-    title: text(),
-    explanation: text(),
-    error: object({ message: text(), type: text(), traceback: { type: 'object', nullable: true } }, [
-      'message',
-      'type',
-      'traceback',
-    ]),
-  },
-  ['code', 'title', 'explanation', 'error'],
-);

@@ -11,7 +11,9 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { CALLS, CallDescription, CallName } from './openapi-calls';
-import { errorBody } from './openapi-schemas';
+
+/** The plugin's own model, which is part of every document that has the plugin's calls. */
+const ERROR_BODY = { $ref: '#/components/schemas/Error' };
 
 const ERRORS: Record<number, string> = {
   400: 'ValidationError, ConditionalCheckFailedException, TableAlreadyExistsException or ResourceInUseException',
@@ -25,12 +27,12 @@ const ERRORS: Record<number, string> = {
   503: 'ServiceUnavailable',
 };
 
-function responses(call: CallDescription): MethodDecorator[] {
-  const errors = [...call.errors, 401, 403, 429, 500, 503].sort();
-  return [
-    ApiResponse({ status: 200, description: call.answers, schema: call.response }),
-    ...errors.map((status) => ApiResponse({ status, description: ERRORS[status] ?? '', schema: errorBody })),
-  ];
+/** The error answers of a call: those of every call, and these. */
+export function ApiErrors(...statuses: readonly number[]): MethodDecorator & ClassDecorator {
+  const all = [...statuses, 401, 403, 429, 500, 503].sort();
+  return applyDecorators(
+    ...all.map((status) => ApiResponse({ status, description: ERRORS[status] ?? '', schema: ERROR_BODY })),
+  );
 }
 
 /** Describes one call of the data API for OpenAPI. */
@@ -45,11 +47,12 @@ export function ApiDataCall(name: CallName): MethodDecorator {
     ApiOperation({ summary: call.summary, description: call.description ?? '' }),
     ApiBearerAuth('bearer'),
     ApiSecurity('x-auth-token'),
-    ApiParam({ name: 'project_id', schema: { type: 'string' }, example: 'demo' }),
+    ApiParam({ name: 'project_id', schema: { type: 'string', example: 'demo' } }),
     ...(call.query ?? []).map((parameter) => ApiQuery({ ...parameter, required: false })),
     ...(call.consumes === undefined ? [] : [ApiConsumes(call.consumes)]),
     ...body,
-    ...responses(call),
+    ApiResponse({ status: 200, description: call.answers, schema: call.response }),
+    ApiErrors(...call.errors),
   );
 }
 
@@ -58,7 +61,6 @@ export function ApiTable(): MethodDecorator {
   return ApiParam({
     name: 'table',
     description: 'name of the table',
-    schema: { type: 'string', minLength: 3, maxLength: 255 },
-    example: 'Thread',
+    schema: { type: 'string', minLength: 3, maxLength: 255, example: 'Thread' },
   });
 }

@@ -71,8 +71,8 @@ export class TablesController {
 
   @Get(':table')
   @Requires('mdb:describe_table')
-  @ApiDataCall('describe_table')
   @ApiTable()
+  @ApiDataCall('describe_table')
   async describe(@Req() request: HttpRequest, @Param() params: DataParams): Promise<Json> {
     const table = await this.backend.describeTable(tableRef(params));
     return { table: presentTable(table, this.url(request, params, table.name)) };
@@ -80,8 +80,8 @@ export class TablesController {
 
   @Delete(':table')
   @Requires('mdb:delete_table')
-  @ApiDataCall('delete_table')
   @ApiTable()
+  @ApiDataCall('delete_table')
   async delete(@Req() request: HttpRequest, @Param() params: DataParams): Promise<Json> {
     const table = await this.backend.dropTable(tableRef(params));
     return { table_description: presentTable(table, this.url(request, params, table.name)) };

@@ -14,6 +14,7 @@ import {
 } from '../../index';
 import { TableDescription, compareUtf8, validationError } from '../../kernel';
 import { DataParams, tableRef } from '../data/call';
+import { ApiErrors, ApiTable } from '../data/openapi';
 import { list, object, text, usage } from '../data/openapi-schemas';
 
 type Metric = 'size' | 'item_count';
@@ -49,6 +50,7 @@ export class MonitoringController {
     status: 200,
     schema: list(object({ tenant: text(), name: text(), status: text(), usage_detailes: usage })),
   })
+  @ApiErrors(400)
   async all(@Query() query: QueryParameters): Promise<object[]> {
     rejectUnknownQuery(query, ['metrics', 'limit', 'last_evaluated_project', 'last_evaluated_table']);
     const metrics = readMetrics(query);
@@ -70,9 +72,10 @@ export class MonitoringController {
 
   @Get(':project_id')
   @ApiOperation({ summary: 'Usage of all tables of a project' })
-  @ApiParam({ name: 'project_id', schema: { type: 'string' }, example: 'demo' })
+  @ApiParam({ name: 'project_id', schema: { type: 'string', example: 'demo' } })
   @ApiQuery(METRICS_QUERY)
   @ApiResponse({ status: 200, schema: list(object({ table_name: text(), usage_detailes: usage })) })
+  @ApiErrors(400)
   async project(@Param() params: DataParams, @Query() query: QueryParameters): Promise<object[]> {
     rejectUnknownQuery(query, ['metrics']);
     const metrics = readMetrics(query);
@@ -84,10 +87,11 @@ export class MonitoringController {
 
   @Get(':project_id/tables/:table')
   @ApiOperation({ summary: 'Usage of a table' })
-  @ApiParam({ name: 'project_id', schema: { type: 'string' }, example: 'demo' })
-  @ApiParam({ name: 'table', schema: { type: 'string' }, example: 'Thread' })
+  @ApiParam({ name: 'project_id', schema: { type: 'string', example: 'demo' } })
+  @ApiTable()
   @ApiQuery(METRICS_QUERY)
   @ApiResponse({ status: 200, schema: usage })
+  @ApiErrors(400, 404)
   async table(@Param() params: DataParams, @Query() query: QueryParameters): Promise<Usage> {
     rejectUnknownQuery(query, ['metrics']);
     const metrics = readMetrics(query);
