@@ -2,23 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import {
   EmbeddedServer,
   Policy,
   createLogger,
   createPostgresTableBackend,
-  fastifyServerOptions,
   parseStrategyConfig,
 } from '../index';
 import { parseLocationUrl } from '../kernel';
-import { keepBulkLoadsStreaming } from './data/keep-bulk-loads-streaming';
+import { createGatewayApp } from './create-app';
 import { drain } from './drain';
-import { GatewayModule } from './gateway.module';
 import { pluginOptions } from './plugin-options';
-import { serveOpenApi } from './serve-openapi';
 import { naming } from './setting';
 import { GatewaySettings } from './settings';
 import { startLogger } from './start-logger';
@@ -62,22 +57,15 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     stops.push(() => tables.close());
     const logger = createLogger(settings.logLevel);
     const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, madeUpToken, logger });
-    const adapter = new FastifyAdapter({
-      ...fastifyServerOptions(settings.maxBodyBytes),
+    const app = await createGatewayApp({
+      plugin,
+      dataApi: { maxItemBytes: settings.maxItemBytes, baseUrl: { trustProxy: settings.trustProxy, ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }) } },
+      logger,
+      maxBodyBytes: settings.maxBodyBytes,
       trustProxy: settings.trustProxy,
+      startLogger: startLogger(logger),
     });
-    const app = await NestFactory.create<NestFastifyApplication>(
-      GatewayModule.forRoot(
-        plugin,
-        { maxItemBytes: settings.maxItemBytes, baseUrl: { trustProxy: settings.trustProxy, ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }) } },
-        logger,
-      ),
-      adapter,
-      { logger: startLogger(logger), abortOnError: false },
-    );
     stops.push(() => drain(app));
-    keepBulkLoadsStreaming(app.getHttpAdapter().getInstance());
-    serveOpenApi(app);
     await app.init();
     app.useLogger(app.get(Logger));
     await naming('HOST or PORT', () => app.listen(settings.port, settings.host));

@@ -2,13 +2,10 @@ import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { Client, QueryResultRow } from 'pg';
-import { keepBulkLoadsStreaming } from '../../src/gateway/data/keep-bulk-loads-streaming';
-import { GatewayModule } from '../../src/gateway/gateway.module';
-import { BackupRestoreOptions, createLogger, createPostgresTableBackend, fastifyServerOptions, TableBackend } from '../../src/index';
+import { createGatewayApp } from '../../src/gateway/create-app';
+import { BackupRestoreOptions, createLogger, createPostgresTableBackend, TableBackend } from '../../src/index';
 import { FaultyObjectStore } from '../fakes/faulty-object-store';
 import { createTestDatabase } from '../setup/database';
 import { DataApiClient } from './data-api-server';
@@ -79,13 +76,16 @@ export async function startBadDays(jobs: NonNullable<BackupRestoreOptions['jobs'
     sweepSeconds: 0,
     logger,
   };
-  const app = await NestFactory.create<NestFastifyApplication>(
-    GatewayModule.forRoot(plugin, { maxItemBytes: MAX_ITEM_BYTES }, logger),
-    new FastifyAdapter(fastifyServerOptions(MAX_BODY_BYTES)),
-    { bufferLogs: true, abortOnError: false },
-  );
+  const app = await createGatewayApp({
+    plugin,
+    dataApi: { maxItemBytes: MAX_ITEM_BYTES },
+    logger,
+    maxBodyBytes: MAX_BODY_BYTES,
+    trustProxy: false,
+    startLogger: false,
+  });
+  await app.init();
   app.useLogger(app.get(Logger));
-  keepBulkLoadsStreaming(app.getHttpAdapter().getInstance());
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const sql = new Client({ connectionString: database.url });
