@@ -19,34 +19,27 @@ const ITEMS = 9000;
 
 /** A gateway in a process of its own. */
 class GatewayProcess {
+  /** All that it printed. */
   output = '';
+  url = '';
 
-  private constructor(
-    readonly process: ChildProcess,
-    readonly url: string,
-  ) {}
+  private constructor(readonly process: ChildProcess) {
+    for (const stream of [process.stdout, process.stderr]) stream?.on('data', (text: Buffer) => (this.output += text.toString()));
+  }
 
   static async start(env: Record<string, string>): Promise<GatewayProcess> {
-    const child = spawn(process.execPath, ['-r', join(ROOT, 'test/setup/swc-register.js'), 'src/gateway/main.ts'], {
-      cwd: ROOT,
-      env: { PATH: process.env['PATH'], PORT: '0', DEV_TOKENS: 'demo-token=demo:member', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    let running: GatewayProcess | undefined;
-    const more = (text: Buffer): void => {
-      output += text.toString();
-      if (running) running.output = output;
-    };
-    child.stdout.on('data', more);
-    child.stderr.on('data', more);
-    const url = await until(() => {
-      if (child.exitCode !== null) throw new Error(`the gateway ended: ${output}`);
-      return /ready: (http:\S+)/.exec(output)?.[1];
+    const gateway = new GatewayProcess(
+      spawn(process.execPath, ['-r', join(ROOT, 'test/setup/swc-register.js'), 'src/gateway/main.ts'], {
+        cwd: ROOT,
+        env: { PATH: process.env['PATH'], PORT: '0', DEV_TOKENS: 'demo-token=demo:member', ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    );
+    gateway.url = await until(() => {
+      if (gateway.process.exitCode !== null) throw new Error(`the gateway ended: ${gateway.output}`);
+      return /ready: (http:\S+)/.exec(gateway.output)?.[1];
     }, 40_000);
-    running = new GatewayProcess(child, url);
-    running.output = output;
-    return running;
+    return gateway;
   }
 
   get client(): ManagementClient {
