@@ -1,16 +1,26 @@
 /**
- * npm run test:mutants [-- name…]: breaks the product on purpose, one listed way at a time, in a copy of the tree, and succeeds only if
- * each break turns its named test red (and the same test is green without it).
+ * npm run test:mutants [-- word…]: breaks the product on purpose, one listed way at a time, in copies of the tree, and succeeds only if
+ * each break turns its named test red (and the same test is green without it). A word is the name of a row, or of a file of `list/`.
  */
-const { spawnSync } = require('node:child_process');
+require('../setup/swc-register.js');
+const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const startDatabase = require('../setup/global-setup');
+const stopDatabase = require('../setup/global-teardown');
 /** Rows: { name, promise, file, find, replace, test, only }: which words of which file to change, and which test must turn red. */
-const mutants = fs.readdirSync(path.join(__dirname, 'list')).sort().flatMap((file) => require(path.join(__dirname, 'list', file)));
+const mutants = fs
+  .readdirSync(path.join(__dirname, 'list'))
+  .sort()
+  .flatMap((file) => require(path.join(__dirname, 'list', file)).map((row) => ({ ...row, topic: path.basename(file, '.js') })));
 
 const root = path.join(__dirname, '../..');
 const copied = ['src', 'migrations', 'test', 'demo', 'package.json', '.dependency-cruiser.js', 'README.md', 'tsconfig.json', 'jest.config.js', 'docs', 'config'];
+/** Trees broken side by side. */
+const TREES = 2;
+/** A test that has not ended by then was not turned red by its assertion. */
+const TIMEOUT_MILLIS = 300_000;
 
 /** A copy without node_modules, which is linked: the tree itself is never touched. */
 function copyTree() {
@@ -22,14 +32,30 @@ function copyTree() {
   return folder;
 }
 
-/** Runs one test file (only the named tests in it). */
-function runTest(folder, mutant) {
-  const args = [path.join(root, 'node_modules/jest/bin/jest.js'), '--runInBand', '--runTestsByPath', mutant.test, '--reporters', 'default'];
-  if (mutant.only) args.push('-t', mutant.only);
-  const result = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: 300_000, env: { ...process.env, CI: 'true' } });
-  const output = `${result.stdout}${result.stderr}`;
-  const ran = /Tests:\s+(.*)/.exec(output)?.[1] ?? '';
-  return { green: result.status === 0 && /\d+ passed/.test(ran), red: result.status !== 0 && /\d+ failed/.test(ran), ran, output };
+/** Runs the tests of one file whose names match the pattern; resolves with `{ passed, failed }`: their names. */
+function runTests(folder, test, pattern) {
+  const results = path.join(folder, 'mutant-results.json');
+  fs.rmSync(results, { force: true });
+  const args = [path.join(root, 'node_modules/jest/bin/jest.js'), '--runInBand', '--runTestsByPath', test, '--json', '--outputFile', results];
+  const child = spawn(process.execPath, [...args, '-t', pattern], {
+    cwd: folder,
+    stdio: 'ignore',
+    timeout: TIMEOUT_MILLIS,
+    killSignal: 'SIGKILL',
+    env: { ...process.env, CI: 'true' },
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', () => {
+      const names = (status) => read(results).filter((one) => one.status === status).map((one) => one.fullName);
+      resolve({ passed: names('passed'), failed: names('failed') });
+    });
+  });
+}
+
+function read(results) {
+  if (!fs.existsSync(results)) return [];
+  return JSON.parse(fs.readFileSync(results, 'utf8')).testResults.flatMap((file) => file.assertionResults);
 }
 
 /** Replaces exactly one place; a mutant whose place is gone is an error: the list must follow the code. */
@@ -37,38 +63,67 @@ function apply(folder, mutant) {
   const file = path.join(folder, mutant.file);
   const before = fs.readFileSync(file, 'utf8');
   const places = before.split(mutant.find).length - 1;
-  if (places !== 1) throw new Error(`${mutant.name}: found ${places} times in ${mutant.file}`);
+  if (places !== 1) throw new Error(`FOUND ${places} TIMES in ${mutant.file}`);
   fs.writeFileSync(file, before.replace(mutant.find, () => mutant.replace));
   return () => fs.writeFileSync(file, before);
 }
 
-function main() {
-  const wanted = process.argv.slice(2);
-  const chosen = mutants.filter((mutant) => wanted.length === 0 || wanted.includes(mutant.name));
-  const folder = copyTree();
-  const baselines = new Map();
-  let survived = 0;
+async function judge(folder, mutant, baseline) {
+  const pattern = new RegExp(mutant.only ?? '', 'i');
+  const green = baseline.passed.filter((name) => pattern.test(name));
+  if (green.length === 0 || baseline.failed.some((name) => pattern.test(name))) return 'NO GREEN BASELINE';
   try {
-    for (const mutant of chosen) {
-      const key = `${mutant.test}\n${mutant.only ?? ''}`;
-      if (!baselines.has(key)) baselines.set(key, runTest(folder, mutant));
-      const baseline = baselines.get(key);
-      let verdict;
-      if (!baseline.green) verdict = `NO BASELINE (${baseline.ran || 'did not run'})`;
-      else {
-        const undo = apply(folder, mutant);
-        const outcome = runTest(folder, mutant);
-        undo();
-        verdict = outcome.red ? 'killed' : `SURVIVED (${outcome.ran || 'did not run'})`;
-      }
-      if (verdict !== 'killed') survived += 1;
-      process.stdout.write(`${verdict === 'killed' ? 'ok  ' : 'FAIL'} ${mutant.name}: ${mutant.promise}: ${verdict}\n`);
+    const undo = apply(folder, mutant);
+    try {
+      const broken = await runTests(folder, mutant.test, mutant.only ?? '');
+      if (broken.failed.length > 0) return 'killed';
+      return broken.passed.length > 0 ? 'SURVIVED' : 'DID NOT RUN';
+    } finally {
+      undo();
+    }
+  } catch (error) {
+    return error.message;
+  }
+}
+
+/** Takes one test file after another: once as it is, then broken in each listed way. */
+async function work(files, tell) {
+  const folder = copyTree();
+  try {
+    for (let file = files.shift(); file !== undefined; file = files.shift()) {
+      const [test, rows] = file;
+      const baseline = await runTests(folder, test, rows.map((row) => row.only ?? '').join('|'));
+      for (const mutant of rows) tell(mutant, await judge(folder, mutant, baseline));
     }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
-  process.stdout.write(`\n${chosen.length - survived} passed, ${survived} failed\n`);
-  process.exitCode = survived === 0 ? 0 : 1;
 }
 
-main();
+/** Rows by test file, the fullest first, so that no tree waits long for another at the end. */
+function byTestFile(chosen) {
+  const files = new Map();
+  for (const mutant of chosen) files.set(mutant.test, [...(files.get(mutant.test) ?? []), mutant]);
+  return [...files].sort(([, rows], [, others]) => others.length - rows.length);
+}
+
+async function main() {
+  const wanted = process.argv.slice(2);
+  const chosen = mutants.filter(({ name, topic }) => wanted.length === 0 || wanted.includes(name) || wanted.includes(topic));
+  let killed = 0;
+  await startDatabase();
+  try {
+    const files = byTestFile(chosen);
+    const tell = (mutant, verdict) => {
+      if (verdict === 'killed') killed += 1;
+      process.stdout.write(`${verdict === 'killed' ? 'ok  ' : 'FAIL'} ${mutant.name}: ${mutant.promise}: ${verdict}\n`);
+    };
+    await Promise.all(Array.from({ length: TREES }, () => work(files, tell)));
+  } finally {
+    await stopDatabase();
+  }
+  process.stdout.write(`\n${killed} passed, ${chosen.length - killed} failed\n`);
+  process.exitCode = chosen.length > 0 && killed === chosen.length ? 0 : 1;
+}
+
+void main();

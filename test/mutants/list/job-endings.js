@@ -1,0 +1,48 @@
+/** What ends jobs whatever happens, and what they leave behind. */
+module.exports = [
+  {
+    name: 'cleanup-needs-the-source',
+    promise: 'a failed restore leaves nothing behind, whatever became of its source',
+    file: 'src/restore/restore.handler.ts',
+    find: "if (step.stage === 'cleanup') return this.cleanup(step.job, params);",
+    replace: "if (step.stage === 'cleanup') await this.deps.stores.open({ url: params.sourceUrl, type: params.internal ? 'internal' : 'external' });\n    if (step.stage === 'cleanup') return this.cleanup(step.job, params);",
+    test: 'test/e2e/job-endings.e2e-spec.ts',
+    only: 'source goes away for good',
+  },
+  {
+    name: 'errors-that-no-column-holds',
+    promise: 'nothing stays RESTORING for ever, whatever its error says',
+    file: 'src/jobs/step-run.ts',
+    find: 'message: storableText(shown.message)',
+    replace: 'message: shown.message',
+    test: 'test/e2e/job-endings.e2e-spec.ts',
+    only: 'collision of keys',
+  },
+  {
+    name: 'paused-jobs-take-places',
+    promise: 'a paused job holds up nobody',
+    file: 'src/jobs/step-ledger.ts',
+    find: "WHERE state = 'running' AND (error IS NOT NULL OR NOT paused) GROUP BY project_id",
+    replace: "WHERE state = 'running' GROUP BY project_id",
+    test: 'src/jobs/job-runner.spec.ts',
+    only: 'lets others run while a job is paused',
+  },
+  {
+    name: 'resumed-jobs-overtake',
+    promise: 'at most N jobs run at once, resumed ones included',
+    file: 'src/jobs/postgres-job-queue.ts',
+    find: "THEN 'queued' ELSE state END",
+    replace: 'THEN state ELSE state END',
+    test: 'src/jobs/job-runner.spec.ts',
+    only: 'queues a resumed job behind what runs',
+  },
+  {
+    name: 'a-list-named-often',
+    promise: 'what a hostile archive makes a restore plan is bounded',
+    file: 'src/archive/manifest.ts',
+    find: 'if (new Set(manifest.chunk_lists.map((list) => list.name)).size < manifest.chunk_lists.length)',
+    replace: 'if (manifest.chunk_lists.length < 0)',
+    test: 'src/archive/archive.spec.ts',
+    only: 'named often is refused',
+  },
+];
