@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { isRetryableDatabaseError, unavailableError } from '../database';
-import { DomainError, isDomainError } from '../kernel';
+import { DomainError, isDomainError, storableText } from '../kernel';
 import type { Logger } from '../telemetry';
 import { failPoint } from './fail-point';
 import type { JobControl } from './job-control';
@@ -195,6 +195,6 @@ function isTransient(error: unknown): boolean {
 
 function errorOf(error: unknown): JobError {
   const shown = isDomainError(error) ? error : unavailableError(error);
-  if (shown !== undefined) return { type: shown.code, message: shown.message };
+  if (shown !== undefined) return { type: shown.code, message: storableText(shown.message) };
   return { type: 'InternalError', message: 'an internal error, which the log of the service explains' };
 }

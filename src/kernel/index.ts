@@ -28,4 +28,4 @@ export * from './secret';
 export * from './semantics';
 export * from './table-digest';
 export * from './table-schema';
-export { compareUtf8, hasLoneSurrogate } from './utf8';
+export { compareUtf8, hasLoneSurrogate, storableText } from './utf8';

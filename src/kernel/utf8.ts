@@ -20,4 +20,9 @@ export function hasLoneSurrogate(text: string): boolean {
   return LONE_SURROGATE.test(text);
 }
 
+/** The text with U+FFFD for what PostgreSQL's text and jsonb cannot hold: lone surrogates, U+0000. */
+export function storableText(text: string): string {
+  return text.replace(/[\p{Surrogate}\0]/gu, '\ufffd');
+}
+
 const LONE_SURROGATE = /\p{Surrogate}/u;

@@ -45,6 +45,8 @@ export class RestoreHandler implements JobHandler {
 
   async runStep(step: StepContext): Promise<StepOutcome> {
     const params = step.job.params as RestoreParams;
+    // The source may be what failed: nothing of what a restore leaves behind lies there.
+    if (step.stage === 'cleanup') return this.cleanup(step.job, params);
     const store = await this.deps.stores.open({ url: params.sourceUrl, type: params.internal ? 'internal' : 'external' });
     const context: RestoreContext = { backend: this.deps.backend, store, failPoint };
     switch (step.stage) {
@@ -58,8 +60,6 @@ export class RestoreHandler implements JobHandler {
         return this.verify(context, step, params);
       case 'publish':
         return this.publish(context, step, params);
-      case 'cleanup':
-        return this.cleanup(step.job, params);
       default:
         throw new DomainError('InternalError', `no such stage: ${step.stage}`);
     }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, EntityManager, Not, QueryFailedError } from 'typeorm';
+import { DataSource, EntityManager, QueryFailedError } from 'typeorm';
 import { Identity, Policy } from '../auth';
 import {
   CLOCK,
@@ -119,10 +119,11 @@ export class RestoreService {
       await this.queue.wake();
       return this.withProgressOf(row);
     }
+    // The job is over, and so is what it says here: one that its handler could not end is still RESTORING, and is forgotten all the same.
     const finished = await this.find(address, id);
     await inTransaction(this.dataSource, async (tx) => {
       await tx.delete(RestoreProofEntity, { restoreId: id });
-      await tx.delete(RestoreEntity, { projectId: address.projectId, id, status: Not('RESTORING') });
+      await tx.delete(RestoreEntity, { projectId: address.projectId, id });
     });
     return { restore: finished, progress: undefined };
   }
