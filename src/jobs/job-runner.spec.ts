@@ -251,6 +251,33 @@ describe('JobRunner', () => {
     expect(cursors).toEqual([null, paused.itemsDone]);
   });
 
+  it('lets others run while a job is paused, and gives it back its place in order', async () => {
+    let finish = false;
+    const paused = new ScriptedHandler('held', ['only'], async (step) => {
+      while (!finish) {
+        await step.throttle({ bytes: 1, items: 1 });
+        await step.commit(null, { items: 1 });
+      }
+    });
+    await startRunner([paused, new ScriptedHandler('next', ['only'], async () => undefined)], { jobsPerProject: 1, jobsInAll: 1, pauseYieldMillis: 50 });
+    const id = await enqueue('held');
+    await until(async () => (await progressOf(id)).itemsDone > 0);
+    await dataSource.transaction((tx) => queue.adjust(tx, id, { paused: true }));
+    await untilState(await enqueue('next'), 'succeeded');
+    finish = true;
+    expect((await progressOf(id)).state).toBe('running');
+    await dataSource.transaction((tx) => queue.adjust(tx, id, { paused: false }));
+    await untilState(id, 'succeeded');
+  });
+
+  it('queues a resumed job behind what runs', async () => {
+    const [running, resumed] = [await enqueue('nobody'), await enqueue('nobody')];
+    await dataSource.query(`UPDATE magnetodb_backup.jobs SET state = 'running', paused = (id = $1)`, [resumed]);
+    expect(await dataSource.transaction((tx) => queue.adjust(tx, resumed, { paused: false }))).toBe(true);
+    expect(await dataSource.transaction((tx) => queue.adjust(tx, running, { paused: false }))).toBe(true);
+    expect([(await progressOf(running)).state, (await progressOf(resumed)).state]).toEqual(['running', 'queued']);
+  });
+
   it('keeps to the rate limit, also when it is changed on the way', async () => {
     const handler = new ScriptedHandler('limited-rate', ['only'], async (step) => {
       for (let block = 0; block < 12; block += 1) {

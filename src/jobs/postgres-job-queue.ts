@@ -35,10 +35,12 @@ export class PostgresJobQueue implements JobQueue {
   }
 
   async adjust(tx: EntityManager, jobId: string, change: { paused?: boolean; rateLimit?: RateLimit | null }): Promise<boolean> {
+    // A paused job takes no place among the running ones; resumed, it waits for one again.
     const rows = await returning<{ id: string }>(
       tx,
       `UPDATE magnetodb_backup.jobs
           SET paused = coalesce($2, paused),
+              state = CASE WHEN paused AND NOT coalesce($2, paused) AND error IS NULL THEN 'queued' ELSE state END,
               bytes_per_second = CASE WHEN $3 THEN $4::bigint ELSE bytes_per_second END,
               items_per_second = CASE WHEN $3 THEN $5::bigint ELSE items_per_second END
         WHERE id = $1 AND state IN ('queued', 'running') RETURNING id`,

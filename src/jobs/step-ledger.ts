@@ -50,7 +50,7 @@ export class StepLedger {
     private readonly holder: string,
   ) {}
 
-  /** Starts queued jobs in order of creation, as far as the limits allow. A project at its limit holds up no other. */
+  /** Starts queued jobs in order of creation, as far as the limits allow. A project at its limit holds up no other; a paused job, nobody. */
   async admit(): Promise<void> {
     await this.dataSource.transaction(async (tx) => {
       const queued: unknown[] = await tx.query(`SELECT FROM magnetodb_backup.jobs WHERE state = 'queued' LIMIT 1`);
@@ -58,7 +58,8 @@ export class StepLedger {
       await tx.query(`SELECT pg_advisory_xact_lock(hashtext('magnetodb_backup.admit'))`);
       await tx.query(
         `WITH running AS (
-           SELECT project_id, count(*) AS jobs FROM magnetodb_backup.jobs WHERE state = 'running' GROUP BY project_id
+           SELECT project_id, count(*) AS jobs FROM magnetodb_backup.jobs
+            WHERE state = 'running' AND (error IS NOT NULL OR NOT paused) GROUP BY project_id
          ), waiting AS (
            SELECT q.id, q.seq, coalesce(r.jobs, 0) + row_number() OVER (PARTITION BY q.project_id ORDER BY q.seq) AS nth
              FROM magnetodb_backup.jobs q LEFT JOIN running r USING (project_id)
