@@ -119,13 +119,13 @@ describe('an archive', () => {
 
   it('hands items over in batches, and stops when told to', async () => {
     const store = new MapArchiveStore();
-    const items = Array.from({ length: 2500 }, (_, index) => ({
+    const items = Array.from({ length: 10_000 }, (_, index) => ({
       item: { city: { S: 'x' }, rank: { N: String(index) } },
     }));
-    await writeSampleArchive(store, { compression: 'gzip', items, itemsPerChunk: 2500 });
+    await writeSampleArchive(store, { compression: 'gzip', items, itemsPerChunk: 10_000 });
     const sizes: number[] = [];
     for await (const batch of readChunk(store, firstEntry(store), sampleSchema)) sizes.push(batch.length);
-    expect(sizes).toEqual([1000, 1000, 500]);
+    expect(sizes).toEqual([4000, 4000, 2000]);
     const stop = new AbortController();
     const reading = readChunk(store, firstEntry(store), sampleSchema, stop.signal);
     await reading.next();
@@ -305,6 +305,28 @@ describe('versions', () => {
     const store = await sample();
     editManifest(store, (manifest) => (manifest[key] = value));
     await expect(verifyArchive(store)).rejects.toEqual(damagedNaming('manifest.json'));
+  });
+
+  it('a small list that is named often is refused, though all adds up', async () => {
+    const store = await sample();
+    editManifest(store, (manifest) => {
+      const [list] = manifest['chunk_lists'] as { chunks: number }[];
+      const [first, ...others] = manifest['ranges'] as { chunks: number }[];
+      manifest['chunk_lists'] = [list, list, list];
+      manifest['ranges'] = [{ ...first, chunks: (first?.chunks ?? 0) + 2 * (list?.chunks ?? 0) }, ...others];
+    });
+    await expect(readManifest(store)).rejects.toThrow('names a list twice');
+  });
+
+  it('more chunks than a restore can plan are refused', async () => {
+    const store = await sample();
+    editManifest(store, (manifest) => {
+      const names = Array.from({ length: 65 }, (_, index) => String(index).padStart(64, '0'));
+      manifest['chunk_lists'] = names.map((sha256) => ({ name: `lists/${sha256}.jsonl`, sha256, size: 1, chunks: 4096 }));
+      const [first, ...others] = manifest['ranges'] as { chunks: number }[];
+      manifest['ranges'] = [{ ...first, chunks: 65 * 4096 - others.reduce((sum, each) => sum + each.chunks, 0) }, ...others];
+    });
+    await expect(readManifest(store)).rejects.toThrow('too many chunks');
   });
 });
 

@@ -24,6 +24,8 @@ export const MAX_LIST_ENTRIES = 4096;
 const MAX_DEPTH = 32;
 const MAX_RANGES = 65_536;
 const MAX_LISTS = 4096;
+/** Chunks of an archive: 2 TiB of lines in chunks of 8 MiB. A restore plans a step for each. */
+const MAX_CHUNKS = 262_144;
 const KNOWN_FEATURES: ReadonlySet<string> = new Set(['zstd', 'gzip']);
 const HASHES = { object: 'sha256', item: 'xxh3-128', bucket: 'xxh3-128-top8' };
 
@@ -227,6 +229,10 @@ function readListEntry(json: unknown): ChunkListEntry {
 
 function checkAddsUp(manifest: ArchiveManifest, fields: Fields): void {
   const total = TableDigest.fromJSON(manifest.buckets).total();
+  // Named twice, a small list would stand for any number of chunks.
+  if (new Set(manifest.chunk_lists.map((list) => list.name)).size < manifest.chunk_lists.length)
+    throw fields.wrong('chunk_lists', 'names a list twice');
+  if (addUp(manifest.chunk_lists, 'chunks') > MAX_CHUNKS) throw fields.wrong('chunk_lists', 'has too many chunks');
   const sum = manifest.ranges.reduce((each, range) => each + (digestFromHex(range.digest) ?? 0n), 0n);
   if (total.count !== manifest.item_count) throw fields.wrong('buckets', 'does not add up to item_count');
   if (addUp(manifest.ranges, 'items') !== manifest.item_count)
