@@ -1,3 +1,4 @@
+import { setImmediate as otherCalls } from 'node:timers/promises';
 import {
   DecodedItem,
   DomainError,
@@ -6,12 +7,13 @@ import {
   checkItemFits,
   checkSchema,
   newId,
+  parseUuid,
   sameStructure,
 } from '../../kernel';
 import { BuildHandle, PublishMode } from '../table-backend';
 import { BinaryCopyWriter } from './binary-format';
 import { contentColumns, createContent, createIndexes, isLive, retireContent } from './content';
-import { Connection } from './database';
+import { Connection, Queryable } from './database';
 import { SQL_STATE, sqlState, tableChanged } from './errors';
 import { Content, ContentRow, TableRow, lockBuildExclusive, lockBuildShared, lockExclusive } from './registry';
 import { RowBatch, StoredRow } from './row-batch';
@@ -21,6 +23,8 @@ import { TableAdmin, checkProjectId, checkTableName, insertTable } from './table
 
 /** Loaded items are older than every write that a table ever sees. */
 const LOADED_AT = 0;
+/** Rows encoded before other calls of this process have their turn: about a millisecond. */
+const ROWS_AT_ONCE = 500;
 
 /** Contents under construction: built aside, then published in one step. */
 export class Builds {
@@ -130,21 +134,26 @@ export class Builds {
     if (found.count > 0) throw conflict(`Table '${name}' is not empty: it has gained items meanwhile.`);
   }
 
-  /** Handles come from outside and name contents; what a name means, the registry says. */
   private async requireBuild(build: BuildHandle): Promise<Content> {
-    const row = await this.services.registry.findContent(this.services.db, build.generation);
+    return (await this.findBuild(this.services.db, build)).content;
+  }
+
+  /** Handles come from outside and name contents; what a name means, the registry says. */
+  private async findBuild(db: Queryable, build: BuildHandle): Promise<ContentRow> {
+    const row = await this.services.registry.findContent(db, build.generation);
     if (!row || row.buildId !== build.buildId || row.projectId !== build.projectId) throw tableChanged();
-    return row.content;
+    return row;
   }
 
   private async whileBuilding(
     build: BuildHandle,
     work: (tx: Connection, content: Content) => Promise<void>,
   ): Promise<void> {
-    const { id } = await this.requireBuild(build);
+    const id = parseUuid(build.generation);
+    if (id === undefined) throw tableChanged();
     await this.services.db.transaction({ maintenance: true, prelude: lockBuildShared(id) }, async (tx) => {
-      const row = await this.services.registry.findContent(tx, id);
-      if (row?.state !== 'building') throw tableChanged();
+      const row = await this.findBuild(tx, build);
+      if (row.state !== 'building') throw tableChanged();
       await work(tx, row.content);
     });
   }
@@ -153,7 +162,8 @@ export class Builds {
 async function copyItems(tx: Connection, content: Content, items: readonly DecodedItem[]): Promise<void> {
   const { layout, schema } = content;
   const writer = new BinaryCopyWriter();
-  for (const decoded of items) {
+  for (const [index, decoded] of items.entries()) {
+    if (index % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await otherCalls();
     checkItemFits(schema, decoded.defined);
     const { hash, range, indexed } = layout.rowKeys(decoded.defined);
     writer.row([hash, range, decoded.canonical, decoded.expiresAt ?? null, LOADED_AT, ...indexed]);
