@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { loadSettings, settingsTable } from './setting';
+import { GatewaySettings } from './settings';
+
+const load = (env: Record<string, string>): GatewaySettings => loadSettings(GatewaySettings, env);
+
+describe('the gateway’s settings', () => {
+  it('have the documented defaults without any environment, or with empty variables', () => {
+    const settings = load({ PORT: '', DATABASE_URL: '', DEV_TOKENS: '', ALLOWED_HOSTS: '' });
+    expect(settings).toEqual(new GatewaySettings());
+    expect(settings).toMatchObject({ port: 8480, host: '127.0.0.1', dataDir: './data', databaseUrl: undefined, devTokens: undefined, allowedFolders: [], allowedHosts: [] });
+  });
+
+  it.each<[Record<string, string>, Partial<GatewaySettings>]>([
+    [{ PORT: '0' }, { port: 0 }],
+    [{ DATABASE_URL: 'postgresql://u:p@h:5432/d?sslmode=require' }, { databaseUrl: 'postgresql://u:p@h:5432/d?sslmode=require' }],
+    [{ OBJECTS_URL: 'file:///srv/objects' }, { objectsUrl: 'file:///srv/objects' }],
+    [{ ALLOWED_FOLDERS: '/a, /b/c/,' }, { allowedFolders: ['/a', '/b/c/'] }],
+    [{ ALLOWED_HOSTS: 'a.example, b.example:9000, *.c.example, [::1]:80' }, { allowedHosts: ['a.example', 'b.example:9000', '*.c.example', '[::1]:80'] }],
+    [{ DEV_TOKENS: 'tokenA=demo:member;tokenB=other:admin,member' }, { devTokens: 'tokenA=demo:member;tokenB=other:admin,member' }],
+    [{ DEV_TOKENS: 'a=b=demo:reader; c=d.e-f:x ;' }, { devTokens: 'a=b=demo:reader; c=d.e-f:x ;' }],
+    [{ KEYSTONE_URL: 'https://keystone.example:5000/v3' }, { keystoneUrl: 'https://keystone.example:5000/v3' }],
+    [{ TRUST_PROXY: 'true', EXCLUSIVE_GATEWAYS: 'false' }, { trustProxy: true, exclusiveGateways: 'false' }],
+    [{ PUBLIC_URL: 'https://magnetodb.example', LOG_LEVEL: 'silent' }, { publicUrl: 'https://magnetodb.example', logLevel: 'silent' }],
+    [{ STEPS_PER_PROCESS: '0', MAX_BACKUPS_PER_PROJECT: '1' }, { stepsPerProcess: 0, maxBackupsPerProject: 1 }],
+  ])('takes %p', (env, expected) => {
+    expect(load(env)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['PORT', ['http', '-1', '65536', '80.5', '1e3', ' 80', '99999999999999999999']],
+    ['DATABASE_URL', ['nonsense', 'mysql://u:p@h/d', 'postgresql://']],
+    ['OBJECTS_URL', ['objects', '/srv/objects', 'file://objects', 's3://bucket/prefix']],
+    ['ALLOWED_FOLDERS', ['a', '/', '/a/../b', '/a/./b', '/.', '/a,b']],
+    ['ALLOWED_HOSTS', ['http://a.example', 'a.example/path', '*', '*.', 'a b', 'a.example:port']],
+    ['DEV_TOKENS', ['nonsense', 'token=demo', '=demo:member', 'token=demo:', 'a=demo:member;b', 'tok en=demo:member']],
+    ['KEYSTONE_URL', ['keystone.example', 'ftp://keystone.example', 'http://user:password@keystone.example', 'http://a b']],
+    ['PUBLIC_URL', ['magnetodb.example', 'https://a.example?x=1', 'https://a.example/#x']],
+    ['EXCLUSIVE_GATEWAYS', ['yes', '1', 'TRUE']],
+    ['TRUST_PROXY', ['yes', '1', 'TRUE']],
+    ['LOG_LEVEL', ['loud', 'INFO']],
+    ['MAX_JOBS', ['0', '-5', 'many']],
+    ['MAX_JOBS_PER_PROJECT', ['0']],
+    ['STEPS_PER_PROCESS', ['-1', '65']],
+    ['LEASE_SECONDS', ['0', '3601', '1.5']],
+    ['MAX_ATTEMPTS', ['0', '101']],
+    ['REPLACE_GRACE_SECONDS', ['-1']],
+    ['SWEEP_SECONDS', ['0']],
+    ['RANGE_BYTES', ['0']],
+    ['MAX_RANGES', ['0', '100001']],
+    ['CHUNK_BYTES', ['0', '67108864']],
+    ['MAX_BODY_BYTES', ['1023']],
+    ['MAX_ITEM_BYTES', ['1023']],
+    ['MAX_BACKUPS_PER_PROJECT', ['0', 'none']],
+  ])('refuse bad values of %s, naming it', (name, values) => {
+    for (const value of values) expect(() => load({ [name]: value })).toThrow(new RegExp(`^settings: ${name} must `));
+  });
+
+  it('never show a secret when they refuse it', () => {
+    for (const env of [{ DEV_TOKENS: 's3cret' }, { DATABASE_URL: 's3cret' }, { KEYSTONE_URL: 'http://u:s3cret@h' }]) {
+      expect(() => load(env)).toThrow(/^(?!.*s3cret)/);
+    }
+  });
+
+  it('name every bad one at once', () => {
+    expect(() => load({ PORT: 'x', TRUST_PROXY: 'x', MAX_JOBS: '0' })).toThrow(
+      'settings: PORT must be an integer; TRUST_PROXY must be true or false; MAX_JOBS must not be less than 1',
+    );
+  });
+
+  it('are what docs/settings.md shows', () => {
+    const table = settingsTable(GatewaySettings);
+    expect(table.split('\n').length).toBeGreaterThan(30);
+    const shown = readFileSync('docs/settings.md', 'utf8');
+    expect(shown.slice(shown.indexOf('| variable |'))).toBe(`${table}\n`);
+  });
+});
