@@ -306,6 +306,28 @@ describe('versions', () => {
     editManifest(store, (manifest) => (manifest[key] = value));
     await expect(verifyArchive(store)).rejects.toEqual(damagedNaming('manifest.json'));
   });
+
+  it('a small list that is named often is refused, though all adds up', async () => {
+    const store = await sample();
+    editManifest(store, (manifest) => {
+      const [list] = manifest['chunk_lists'] as { chunks: number }[];
+      const [first, ...others] = manifest['ranges'] as { chunks: number }[];
+      manifest['chunk_lists'] = [list, list, list];
+      manifest['ranges'] = [{ ...first, chunks: (first?.chunks ?? 0) + 2 * (list?.chunks ?? 0) }, ...others];
+    });
+    await expect(readManifest(store)).rejects.toThrow('names a list twice');
+  });
+
+  it('more chunks than a restore can plan are refused', async () => {
+    const store = await sample();
+    editManifest(store, (manifest) => {
+      const names = Array.from({ length: 65 }, (_, index) => String(index).padStart(64, '0'));
+      manifest['chunk_lists'] = names.map((sha256) => ({ name: `lists/${sha256}.jsonl`, sha256, size: 1, chunks: 4096 }));
+      const [first, ...others] = manifest['ranges'] as { chunks: number }[];
+      manifest['ranges'] = [{ ...first, chunks: 65 * 4096 - others.reduce((sum, each) => sum + each.chunks, 0) }, ...others];
+    });
+    await expect(readManifest(store)).rejects.toThrow('too many chunks');
+  });
 });
 
 describe('chunks', () => {
