@@ -50,8 +50,9 @@ describe('compression', () => {
 
 describe('gzip from outside', () => {
   it('is refused if it expands further than it says', async () => {
-    await expect(decompressBytes('chunks/x', gzipSync(Buffer.alloc(50_000_000)), 'gzip', 1000)).rejects.toEqual(
-      damaged,
+    // Broken off on the way, not looked at once all of it is in memory.
+    await expect(decompressBytes('chunks/x', gzipSync(Buffer.alloc(50_000_000)), 'gzip', 1000)).rejects.toThrow(
+      'chunks/x is damaged: it cannot be decompressed',
     );
   });
 

@@ -93,6 +93,9 @@ describe('parseItem and formatItem', () => {
   it('take an empty set or map only where a cluster may have held one', () => {
     expect(parseAttributeValue({ SS: [] }, 'a', { allowEmpty: true })).toEqual({ type: 'SS', value: [] });
     expect(parseAttributeValue({ BBM: {} }, 'a', { allowEmpty: true })).toEqual({ type: 'BBM', value: new Map() });
+    for (const wire of [{ SS: [] }, { BBM: {} }]) {
+      expect(() => parseAttributeValue(wire, 'a')).toThrow(expect.objectContaining({ code: 'ValidationError' }));
+    }
   });
 });
 

@@ -99,6 +99,15 @@ describe('lines', () => {
     expect(() => decode(text)).toThrow(expect.objectContaining({ code: 'ArchiveDamaged' }));
   });
 
+  it.each([
+    ['in canonical order', `{"Item":{"a":{"S":"1"},${key}}}`],
+    ['in another', `{"Item":{${key},"a":{"S":"1"}}}`],
+  ])('refuse an attribute of another type than the table defines (%s)', (_order, text) => {
+    const schema = { ...anyItemSchema, attributes: new Map([...anyItemSchema.attributes, ['a', 'N' as const]]) };
+    expect(decode(text).item.size).toBe(3);
+    expect(() => decodeLine(schema, Buffer.from(text))).toThrow(expect.objectContaining({ code: 'ArchiveDamaged' }));
+  });
+
   it('refuse bytes that are no UTF-8, and lines beyond the limit', () => {
     const line = Buffer.from(`{"Item":{${key},"a":{"S":"_"}}}`);
     line[line.indexOf(0x5f)] = 0xff;

@@ -40,7 +40,7 @@ module.exports = [
     ['line-of-any-length', 'lines are bounded', "if (line.length > MAX_LINE_BYTES) throw damaged('is too long');", '', 'lines beyond the limit'],
     ['line-of-any-bytes', 'lines are UTF-8', "if (!isUtf8(itemBytes)) throw damaged('is not UTF-8');", '', 'refuse bytes that are no UTF-8'],
     ['line-with-a-name-twice', 'a line names an attribute once', "if (JSON.stringify(json).length !== text.length) throw damaged('is not minimal JSON');", '', 'refuse what is no line'],
-    ['line-of-another-table', 'a line fits its table', "checkItemFits(schema, item, 'Item');", '', 'refuse what is no line|never takes a text for canonical|reads what it reads'],
+    ['line-of-another-table', 'a line fits its table', "checkItemFits(schema, item, 'Item');", '', 'refuse an attribute of another type'],
     ['expiring-items-miscounted', 'expiring items are counted', 'if (expiresAt !== undefined) this.expiring++;', 'this.expiring++;', 'collects exactly the lines, counts'],
   ]),
   ...rows('src/kernel/canonical-scan.ts', 'src/kernel/item-lines.spec.ts', [
