@@ -140,6 +140,14 @@ describe.each(platforms)('ErrorFilter on %s', (_name, makeApp) => {
     expect(log).not.toContain(SECRET);
   });
 
+  it('logs the SQLSTATE of a database error, not its message, which may quote an item', async () => {
+    const cause = Object.assign(new Error(`invalid input: "${SECRET}"`), { severity: 'ERROR', code: '54011' });
+    await failing(new DomainError('InternalError', 'It broke.', { cause }));
+    const log = lines.join('\n');
+    expect(log).toContain('caused by: Error 54011\n    at ');
+    expect(log).not.toContain(SECRET);
+  });
+
   it.each([['a string'], [undefined], [null], [{ status: 200 }]])('answers 500 to a thrown %p', async (value) => {
     expect((await failing(value)).status).toBe(500);
   });

@@ -130,10 +130,21 @@ function causes(error: unknown, show: (error: Error) => string): string {
       shown.push(`a thrown ${typeof each}`);
       break;
     }
-    shown.push(show(each));
+    shown.push(quotesData(each) ? withoutMessage(each) : show(each));
     each = each.cause;
   }
   return shown.join('\ncaused by: ');
+}
+
+/** A database's message may quote an item; its SQLSTATE says what is the matter. */
+function quotesData(error: Error): boolean {
+  return 'severity' in error || error.name === 'QueryFailedError';
+}
+
+function withoutMessage(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? ` ${error.code}` : '';
+  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  return [`${error.name}${code}`, ...frames].join('\n');
 }
 
 function breakOff(response: PlatformResponse): void {

@@ -5,13 +5,14 @@ export interface LoggedError {
   readonly type: string;
   readonly code?: string;
   readonly message?: string;
-  /** The frames only: a stack's first line repeats the message. */
+  /** The frames, and who caused what where the stack says so: its first line repeats the message. */
   readonly stack?: readonly string[];
   readonly cause?: LoggedError;
 }
 
 const MAX_CAUSES = 5;
-const MAX_FRAMES = 12;
+/** Node keeps ten frames of an error; a stack may tell those of its causes as well. */
+const MAX_LINES = 44;
 
 /**
  * What may be logged of an error. Named properties only: drivers hang queries, parameters (items!), requests and hosts onto
@@ -31,6 +32,6 @@ export function serializeError(error: unknown, depth = 0): LoggedError {
 }
 
 function frames(stack: string): string[] {
-  const lines = stack.split('\n').filter((line) => line.startsWith('    at '));
-  return lines.slice(0, MAX_FRAMES).map((line) => line.trim());
+  const lines = stack.split('\n').filter((line) => line.startsWith('    at ') || line.startsWith('caused by: '));
+  return lines.slice(0, MAX_LINES).map((line) => line.trim());
 }

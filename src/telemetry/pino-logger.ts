@@ -41,6 +41,13 @@ export function createLogger(level: LogLevel, destination: DestinationStream = p
   return pino(loggerOptions(level), destination);
 }
 
+/** Node's request; Express keeps the whole URL beside the one that its routers shorten. */
+interface LoggedRequest {
+  readonly method?: string;
+  readonly url?: string;
+  readonly originalUrl?: string;
+}
+
 /**
  * For nestjs-pino: one line a request, on top of `logger`. Neither headers nor bodies nor query strings are logged: tokens
  * turn up there. `requestId` says how the host names the request.
@@ -51,8 +58,10 @@ export function httpLoggerOptions(logger: PinoLogger, requestId: (request: { id?
     genReqId: (request) => requestId(request),
     quietReqLogger: true,
     customAttributeKeys: { reqId: 'request_id' },
+    // Wrapped, they would be given what pino's own have made of an error: no Error any more.
+    wrapSerializers: false,
     serializers: {
-      req: (request: { method?: string; url?: string }) => ({ method: request.method, path: request.url?.split('?', 1)[0] }),
+      req: ({ method, url, originalUrl }: LoggedRequest) => ({ method, path: (originalUrl ?? url)?.split('?', 1)[0] }),
       res: (response: { statusCode?: number }) => ({ status: response.statusCode }),
       err: (error: unknown) => serializeError(error),
     },
