@@ -124,6 +124,10 @@ describe('checkSchema', () => {
     ['an index on a set', { ...forum, indexes: [{ ...index, rangeAttribute: 'Tags' }] }],
     ['an index without a range key', { ...forum, rangeKey: undefined, indexes: [index] }],
     [
+      'more than 64 KiB of structure',
+      { ...forum, attributes: new Map<string, AttributeType>([...forum.attributes, ...Array.from({ length: 1200 }, (_, each): [string, AttributeType] => [`attribute${each}`, 'S'])]) },
+    ],
+    [
       'a bad attribute name',
       { ...forum, attributes: new Map<string, AttributeType>([...forum.attributes, ['a b', 'S']]) },
     ],

@@ -31,6 +31,9 @@ export interface KeyElementJson {
   readonly key_type: 'HASH' | 'RANGE';
 }
 
+/** Of a structure as JSON, which is ASCII. Every index is a column of its own, and every step of a restore holds the structure. */
+const MAX_SCHEMA_BYTES = 64 * 1024;
+
 /**
  * Is this a table that can be? MagnetoDB's rules: keys and indexed attributes are defined and scalar; a table with indexes has a
  * range key; each index orders by an attribute of its own.
@@ -62,6 +65,9 @@ export function checkSchema(schema: TableSchema): void {
     }
     ordering.add(index.rangeAttribute);
     if (index.projection.type === 'INCLUDE') index.projection.attributes.forEach(checkAttributeName);
+  }
+  if (JSON.stringify(schemaToJson(schema)).length > MAX_SCHEMA_BYTES) {
+    throw validationError('The structure of the table is too large: its attributes, keys and indexes may take 64 KiB of JSON.');
   }
 }
 

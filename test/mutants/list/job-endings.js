@@ -37,6 +37,15 @@ module.exports = [
     only: 'queues a resumed job behind what runs',
   },
   {
+    name: 'structures-of-any-size',
+    promise: 'what a hostile archive makes a restore plan is bounded',
+    file: 'src/kernel/table-schema.ts',
+    find: 'length > MAX_SCHEMA_BYTES',
+    replace: 'length > MAX_SCHEMA_BYTES * 1000',
+    test: 'src/kernel/table-schema.spec.ts',
+    only: 'more than 64 KiB of structure',
+  },
+  {
     name: 'a-list-named-often',
     promise: 'what a hostile archive makes a restore plan is bounded',
     file: 'src/archive/manifest.ts',
