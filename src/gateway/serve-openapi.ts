@@ -29,7 +29,7 @@ export function serveOpenApi(app: NestFastifyApplication): void {
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-Auth-Token' }, 'x-auth-token')
     .addBearerAuth()
     .build();
-  SwaggerModule.setup(DOCS_PATH, app, () => SwaggerModule.createDocument(app, config), {
+  SwaggerModule.setup(DOCS_PATH, app, () => SwaggerModule.createDocument(app, config, { autoTagControllers: false }), {
     jsonDocumentUrl: 'openapi.json',
   });
   protect(app);
