@@ -270,6 +270,23 @@ describe('batch_get_item', () => {
     });
   });
 
+  it('hands back keys beyond 16 MiB of items, until all are read', async () => {
+    const items = Array.from({ length: 30 }, () => ({ ...freshPost(), message: { S: 'x'.repeat(1_000_000) } }));
+    for (let i = 0; i < 30; i += 15) await ok(write({ [forum]: items.slice(i, i + 15).map((item) => put(item)) }));
+    const seen: string[] = [];
+    let asked: unknown = { [forum]: { keys: items.map(keyOf) } };
+    let calls = 0;
+    for (; JSON.stringify(asked) !== '{}'; calls++) {
+      const { responses, unprocessed_keys } = await ok(read(asked));
+      const found = (responses as Record<string, JsonObject[]>)[forum] ?? [];
+      expect(JSON.stringify(found).length).toBeLessThan(26_000_000);
+      seen.push(...found.map((item) => JSON.stringify(item['subject'])));
+      asked = unprocessed_keys;
+    }
+    expect(calls).toBeGreaterThan(1);
+    expect(seen.sort()).toEqual(items.map((item) => JSON.stringify((item as JsonObject)['subject'])).sort());
+  });
+
   it('knows no table that is not there', async () => {
     const item = freshPost();
     await refused(

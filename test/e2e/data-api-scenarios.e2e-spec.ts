@@ -283,6 +283,7 @@ describe('time to live', () => {
     await put(table, 100);
     await put(table, 0);
     expect(await expiry(table)).toBeUndefined();
+    expect(await get(table)).toEqual({ item: { forum, subject } });
   });
 
   it('is kept by an update without one, set by one with it, ended by 0', async () => {
@@ -294,6 +295,7 @@ describe('time to live', () => {
     expect(await expiry(table)).toBe(inSeconds(300));
     await update(table, 0);
     expect(await expiry(table)).toBeUndefined();
+    expect(await get(table)).toMatchObject({ item: { forum, subject } });
   });
 
   it('is set by a batch', async () => {

@@ -1,12 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { TABLE_BACKEND, TableBackend } from '../../index';
-import { Item, Key, TableRef, TableSchema, formatItem, isDomainError, validationError } from '../../kernel';
+import { StoredItem, TABLE_BACKEND, TableBackend } from '../../index';
+import {
+  Item,
+  Key,
+  TableRef,
+  TableSchema,
+  formatItem,
+  isDomainError,
+  itemWireSize,
+  validationError,
+} from '../../kernel';
 import { DATA_API_OPTIONS, ResolvedDataApiOptions } from './data-api.options';
 import { expiryOf } from './items.service';
 import { Json, namedObject, presentItem } from './present';
 import { BatchWrite, TableGets, TableWrites } from './requests/batches';
 import { checkedItem, exactKey, keyText } from './requests/item';
 import { TablesService } from './tables.service';
+
+/** Once so many bytes of items were read for one batch, the other keys are handed back: an answer must not be 100 MiB. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Requests of one batch that run at once: enough to hide latency, few enough to leave connections for others. */
 const CONCURRENCY = 8;
@@ -39,16 +51,20 @@ export class BatchesService {
       const schema = await this.tables.schemaOf(ref);
       for (const given of of.keys) gets.push({ ref, key: exactKey(schema, given, `A key of ${of.table}`), of });
     }
-    const found = await settle(gets, async ({ ref, key, of }) =>
-      this.backend.getItem(ref, key, { consistent: of.consistent }),
-    );
+    let bytes = 0;
+    const found = await settle(gets, async ({ ref, key, of }): Promise<StoredItem | 'unread' | undefined> => {
+      if (bytes >= MAX_ANSWER_BYTES) return 'unread';
+      const stored = await this.backend.getItem(ref, key, { consistent: of.consistent });
+      bytes += stored === undefined ? 0 : itemWireSize(stored.item);
+      return stored;
+    });
     const responses = new Map<string, Json[]>();
     const unprocessed = new Map<TableGets, Key[]>();
-    gets.forEach((get, index) => {
+    gets.forEach(({ key, of }, index) => {
       const outcome = found[index];
-      if (outcome === undefined || outcome.failed) append(unprocessed, get.of, get.key);
+      if (outcome === undefined || outcome.failed || outcome.value === 'unread') append(unprocessed, of, key);
       else if (outcome.value !== undefined)
-        append(responses, get.of.table, presentItem(outcome.value.item, get.of.attributesToGet));
+        append(responses, of.table, presentItem(outcome.value.item, of.attributesToGet));
     });
     return {
       responses: namedObject(responses),
