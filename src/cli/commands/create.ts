@@ -1,0 +1,44 @@
+import { ApiClient, idOf } from '../api-client';
+import { Command } from '../command';
+import { EXIT } from '../exit-codes';
+import { STRATEGY_OPTIONS, WAIT_OPTIONS, present, readStrategy } from '../request-bodies';
+import { follow, showResource } from '../watching';
+
+export const create: Command = {
+  name: 'create',
+  summary: 'back up a table',
+  arguments: ['TABLE'],
+  online: true,
+  options: {
+    name: { value: 'NAME', help: 'of the backup (default: the table’s name and the time)' },
+    location: { value: 'URL', help: 'where it goes (default: the deployment’s own store)' },
+    compression: { value: 'NAME', choices: ['zstd', 'gzip', 'none'], help: 'zstd (default), gzip or none' },
+    ...STRATEGY_OPTIONS,
+    'request-token': { value: 'TEXT', help: 'the same text within 24 hours gives the same backup, not another' },
+    ...WAIT_OPTIONS,
+  },
+  examples: ['create threads --wait', 'create threads --name "before the upgrade" --location file:///backups --json'],
+  async run(call) {
+    const client = ApiClient.of(call);
+    const table = call.required(0);
+    const location = call.text('location');
+    const strategy = await readStrategy(
+      call,
+      present({
+        location: location === undefined ? undefined : { type: 'external', url: location },
+        compression: call.text('compression'),
+      }),
+    );
+    const backup = await client.createBackup(
+      table,
+      present({
+        backup_name: call.text('name') ?? `${table} ${new Date().toISOString()}`,
+        strategy,
+        client_request_token: call.text('request-token'),
+      }),
+    );
+    if (call.flag('wait')) return follow(call, client, { kind: 'backup', id: idOf('backup', backup), resource: backup }, false);
+    await showResource(call, backup);
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,23 @@
+import { Command } from '../command';
+import { cat } from './cat';
+import { deleteCommand, importCommand, list, show, watch } from './catalogue';
+import { create } from './create';
+import { exportCommand } from './export';
+import { inspect } from './inspect';
+import { restore } from './restore';
+import { verify } from './verify';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  create,
+  list,
+  show,
+  watch,
+  restore,
+  deleteCommand,
+  importCommand,
+  inspect,
+  verify,
+  cat,
+  exportCommand,
+];
