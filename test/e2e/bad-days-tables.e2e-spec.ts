@@ -172,6 +172,25 @@ describe('a target that changes during its restore', () => {
   });
 });
 
+describe('a backend that does not keep what it was given', () => {
+  it.each<[string, (content: string) => string]>([
+    ['loses one item', (content) => `DELETE FROM ${content} WHERE ctid = (SELECT ctid FROM ${content} LIMIT 1)`],
+    ['changes one bit of one item', (content) => `UPDATE ${content} SET item = set_bit(item, 200, 1 - get_bit(item, 200)) WHERE ctid = (SELECT ctid FROM ${content} LIMIT 1)`],
+  ])('and %s between loading and publishing: the restore fails its verification, and the old table stays', async (_what, spoil) => {
+    const backup = await client.madeBackup(await makeTable(gateway.backend, ITEMS));
+    const target = await makeTable(gateway.backend, 3);
+    const before = await contentOf(data, target);
+    gateway.before('sealBuild', async (build) => {
+      const { generation } = build as { generation: string };
+      await gateway.query(spoil(`magnetodb_data.c_${generation.replaceAll('-', '')}`));
+    });
+    const job = await restore(target, { id: backup['id'], on_existing: 'replace' });
+    expect(job).toMatchObject({ status: 'RESTORE_FAILED', error: { type: 'VerificationFailed' } });
+    expect(await contentOf(data, target)).toEqual(before);
+    expect(await unpublished(gateway)).toBe(0);
+  });
+});
+
 describe('replace', () => {
   it('shows every reader the old table or the new one, never both, never none', async () => {
     const subjects = Array.from({ length: 60 }, (_, index) => `subject ${index}`);
