@@ -27,6 +27,17 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
         ? { start: 'start_datetime', finish: 'finish_datetime' }
         : { start: 'start_date_time', finish: 'finish_date_time' };
 
+    it('takes the media type that MagnetoDB’s clients name in a DELETE without a body', async () => {
+      const client = server.client(dialect);
+      const named = { 'Content-Type': 'application/json' };
+      const table = await makeTable(server.backend, 0);
+      const backup = await client.madeBackup(table);
+      const path = `${client.table(table)}/backups/${String(backup[client.keys.id])}`;
+      await expectStatus(client.send('DELETE', path, undefined, named), 200);
+      await client.gone(() => client.get(path));
+      await refused(client.send('DELETE', `${client.table(table)}/restores/${UNKNOWN_ID}`, undefined, named), 404, 'RestoreJobNotExists');
+    });
+
     it('makes a backup, shows it, and deletes it with all its objects', async () => {
       const client = server.client(dialect);
       const table = await makeTable(server.backend, 5);
