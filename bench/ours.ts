@@ -5,7 +5,6 @@ import { ApiClient } from '../demo/api-client';
 const LOOK_EVERY_MILLIS = 20;
 
 export interface JobRun {
-  readonly items: number;
   /** Until the API says that it is done. */
   readonly seconds: number;
   /** Seconds that each of the job's stages took, by the stage that the job's row showed (looked at every 20 ms). */
@@ -23,7 +22,7 @@ export async function backUp(api: ApiClient, databaseUrl: string, table: string)
   const seconds = (performance.now() - start) / 1000;
   if (backup.status !== 'CREATED') throw new Error(`the backup ended as ${backup.status}: ${backup.error?.message}`);
   const source = backup.links.find((link) => link.rel === 'location')?.href ?? '';
-  return { items: backup.item_count ?? 0, seconds, stages, source };
+  return { seconds, stages, source };
 }
 
 /** Restores an archive as a new table through the REST API. */
@@ -34,8 +33,7 @@ export async function restore(api: ApiClient, databaseUrl: string, table: string
   const job = await api.describeRestore(table, id);
   const seconds = (performance.now() - start) / 1000;
   if (job.status !== 'RESTORED') throw new Error(`the restore ended as ${job.status}: ${job.error?.message}`);
-  const { item_count: items } = await api.describeTable(table);
-  return { items: Number(items), seconds, stages, source };
+  return { seconds, stages, source };
 }
 
 /** Watches the row of the job that works for this backup or restore until it has ended. */

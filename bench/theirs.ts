@@ -2,7 +2,8 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cluster } from './cluster';
 
-const SOURCE_DATABASE = 'bench';
+/** The gateway's. */
+export const SOURCE_DATABASE = 'bench';
 const TARGET_DATABASE = 'bench_restored';
 
 export interface ToolRun {
@@ -35,9 +36,8 @@ export class PostgresTools {
     return run;
   }
 
-  async countRestored(): Promise<number> {
-    const [row] = await this.cluster.query(TARGET_DATABASE, `SELECT count(*)::integer AS rows FROM ${this.table}`);
-    return Number(row?.rows);
+  countRestored(): Promise<number> {
+    return countRows(this.cluster, TARGET_DATABASE, this.table);
   }
 
   private async timed(work: () => Promise<void>): Promise<ToolRun> {
@@ -53,4 +53,8 @@ export async function physicalTable(cluster: Cluster, name: string): Promise<str
   return `magnetodb_data.c_${String(row?.content_id).replaceAll('-', '')}`;
 }
 
-export { SOURCE_DATABASE };
+/** Counts, exactly, what a physical table holds. */
+export async function countRows(cluster: Cluster, database: string, table: string): Promise<number> {
+  const [row] = await cluster.query(database, `SELECT count(*)::integer AS rows FROM ${table}`);
+  return Number(row?.rows);
+}
