@@ -95,15 +95,20 @@ describe('JobRunner', () => {
 
   it('fails at once on a permanent error, once, after cleanup, and hides what an unknown error says', async () => {
     const stages: string[] = [];
+    let tries = 0;
     const handler = new ScriptedHandler('broken', ['plan', 'copy'], async (step) => {
       stages.push(step.stage);
       if (step.stage === 'plan') return { nextSteps: [{ payload: 'a' }, { payload: 'b' }] };
-      if (step.stage === 'copy' && step.payload === 'a') throw new Error('secret inner detail');
+      if (step.stage === 'copy' && step.payload === 'a') {
+        tries += 1;
+        throw new Error('secret inner detail');
+      }
       if (step.stage === 'copy') await aborted(step.signal);
       return step.signal.throwIfAborted() ?? {};
     });
     await startRunner([handler]);
     const progress = await untilState(await enqueue('broken'), 'failed');
+    expect(tries).toBe(1);
     expect(stages.filter((stage) => stage === 'cleanup')).toHaveLength(1);
     expect(stages.at(-1)).toBe('cleanup');
     expect(handler.notes).toEqual(['started', 'failed']);
@@ -127,8 +132,9 @@ describe('JobRunner', () => {
       running -= 1;
       throw step.signal.reason;
     });
-    await startRunner([handler]);
-    await startRunner([handler]);
+    // Places are free: nothing but the rule keeps cleanup back.
+    await startRunner([handler], { stepsPerProcess: 8 });
+    await startRunner([handler], { stepsPerProcess: 8 });
     const id = await enqueue('many');
     await until(() => running === 8);
     expect(await cancel(id)).toBe(true);
@@ -185,11 +191,13 @@ describe('JobRunner', () => {
     let mostInProject = 0;
     const handler = new ScriptedHandler('limited', ['only'], async (step) => {
       const { projectId } = step.job;
-      order.push(String(step.payload));
+      const nth = order.push(String(step.payload));
       most = Math.max(most, ++now);
       inProject.set(projectId, (inProject.get(projectId) ?? 0) + 1);
       mostInProject = Math.max(mostInProject, inProject.get(projectId) ?? 0);
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      // The first two stay until both have begun, and so much longer that a third would have begun, too.
+      if (nth <= 2) await until(() => order.length >= 2);
+      await new Promise((resolve) => setTimeout(resolve, nth <= 2 ? 500 : 30));
       inProject.set(projectId, (inProject.get(projectId) ?? 0) - 1);
       now -= 1;
     });
