@@ -3,7 +3,8 @@ import { MapArchiveStore } from '../../test/fakes/map-archive-store';
 import { writeSampleArchive } from '../../test/fakes/sample-archive';
 import { Loose, editManifest, entriesOf } from '../../test/fakes/tampering';
 import { readObject } from './archive-store';
-import { ChunkEntry, MAX_CHUNK_RAW_BYTES, MAX_CHUNK_STORED_BYTES, chunkEntryFromJson, readManifest, verifyArchive } from './index';
+import { ChunkEntry, MAX_CHUNK_RAW_BYTES, MAX_CHUNK_STORED_BYTES, chunkEntryFromJson } from './chunk';
+import { readManifest, verifyArchive } from './index';
 
 const damaged = expect.objectContaining({ code: 'ArchiveDamaged' });
 

@@ -107,7 +107,15 @@ function byTestFile(chosen) {
   return [...files].sort(([, rows], [, others]) => others.length - rows.length);
 }
 
+/** Two rows of one name could not be told apart in what is printed. */
+function checkNames() {
+  const names = mutants.map((mutant) => mutant.name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new Error(`two rows are named ${twice}`);
+}
+
 async function main() {
+  checkNames();
   const wanted = process.argv.slice(2);
   const chosen = mutants.filter(({ name, topic }) => wanted.length === 0 || wanted.includes(name) || wanted.includes(topic));
   let killed = 0;

@@ -34,7 +34,6 @@ module.exports = [
     ['retry-once-more', 'tries are bounded', 'failures >= attempts', 'failures > attempts', 'bounds the tries|tries'],
     ['resume-from-the-start', 'a broken read goes on behind its last byte', '{ ...range, start: position }', '{ ...range }', 'goes on behind the last byte'],
     ['retry-without-waiting', 'waits grow', 'baseDelayMillis * 2 ** (failures - 1)', 'baseDelayMillis', 'waits exponentially longer'],
-    ['retry-though-aborted', 'an aborted call is not tried again', '    signal?.throwIfAborted();\n    if (!isDomainError(error)', '    if (!isDomainError(error)', 'stops waiting when the signal is aborted'],
   ]),
   ...rows('src/storage/allow-list.ts', 'src/storage/locations.spec.ts', [
     ['any-host', 'hosts are the operator’s to allow', "if (!this.allowsHost(location.host ?? '')) throw forbidden(location);", '', 'off the list are refused by name'],
