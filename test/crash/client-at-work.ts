@@ -3,8 +3,8 @@ import { TableDigest } from '../../src/kernel';
 import { Answer, expectStatus, Json, ManagementClient } from '../e2e/management-server';
 import { Deployment, PROJECT } from './deployment';
 
-/** However many processes are killed meanwhile, each job ends before that. */
-const PATIENCE_MILLIS = 240_000;
+/** Once nobody is killed any more, each job ends before that. */
+const PATIENCE_MILLIS = 60_000;
 const CANCEL_SHARE = 0.15;
 const CANCEL_WITHIN_MILLIS = 2500;
 
@@ -25,17 +25,18 @@ export class ClientAtWork {
     private readonly name: string,
     private readonly source: SourceTable,
     private readonly random: () => number,
+    private readonly goesOn: () => boolean,
   ) {
     this.client = deployment.client;
   }
 
-  /** Until told to stop; a round that has begun is ended. */
-  async work(goesOn: () => boolean): Promise<void> {
-    while (goesOn()) {
+  /** As long as it is to go on; a round that has begun is ended. */
+  async work(): Promise<void> {
+    while (this.goesOn()) {
       const backupId = await this.backUp();
       if (backupId === undefined) continue;
       await this.restoreAnew(backupId);
-      if (goesOn()) await (this.random() < 0.5 ? this.replace(backupId) : this.merge(backupId));
+      if (this.goesOn()) await (this.random() < 0.5 ? this.replace(backupId) : this.merge(backupId));
       await this.delete(backupId);
     }
   }
@@ -117,8 +118,9 @@ export class ClientAtWork {
 
   /** The resource once its status is none of these; undefined: it is gone. */
   private async ended(ask: () => Promise<Answer>, running: readonly string[]): Promise<Json | undefined> {
-    const deadline = Date.now() + PATIENCE_MILLIS;
+    let deadline = Number.POSITIVE_INFINITY;
     for (;;) {
+      if (deadline === Number.POSITIVE_INFINITY && !this.goesOn()) deadline = Date.now() + PATIENCE_MILLIS;
       const { status, body } = await ask();
       if (status === 404) return undefined;
       if (status !== 200 || !running.includes(String(body['status']))) {

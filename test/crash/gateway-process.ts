@@ -10,9 +10,14 @@ export class GatewayProcess {
     this.process = TestProcess.start('test/crash/gateway.ts', environment);
   }
 
+  /** Resolves when it is ready to be started. */
+  async loaded(): Promise<void> {
+    await this.saysOrEnds('loaded');
+  }
+
   /** Resolves when it serves, or is dead already. */
   async start(): Promise<this> {
-    await this.saysOrEnds('loaded');
+    await this.loaded();
     this.process.signal('SIGUSR2');
     await this.saysOrEnds('gateway ready');
     return this;
