@@ -45,7 +45,7 @@ function dynamoMap({ type, value }: AttributeValue): { M: Record<string, unknown
 /** Of canonical decimals, which have neither leading nor trailing zeros but those of plain integers. */
 function numberProblem(numbers: readonly string[]): string | undefined {
   for (const number of numbers) {
-    const [mantissa = '', exponent = '0'] = number.replace('-', '').split('E');
+    const [mantissa = '', exponent = '0'] = number.replace(/^-/, '').split('E');
     const [whole = '', fraction = ''] = mantissa.split('.');
     const digits = (whole + fraction).replace(/^0+/, '').replace(/0+$/, '');
     if (digits === '') continue;
