@@ -18,15 +18,20 @@ const SIZES = quick
   : { cities: Infinity, small: 100_000, large: 1_000_000, cityPairs: 3, largePairs: 2, idleSeconds: 20 };
 const GET_ITEMS_PER_SECOND = 100;
 
+/** What an interrupted bench must stop, last things first. */
+const running: { stop(): Promise<void> }[] = [];
+
 /** A gateway process of its own for each measurement, so that its peak memory is that measurement's. */
 async function withGateway<T>(cluster: Cluster, work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
   const gateway = await Deployment.start('bench', { DATABASE_URL: cluster.url(SOURCE_DATABASE) });
+  running.unshift(gateway);
   try {
     return await work(gateway, new ApiClient(gateway.url, DEMO_TOKEN, DEMO_PROJECT));
   } catch (error) {
     say(gateway.output());
     throw error;
   } finally {
+    running.shift();
     await gateway.stop();
   }
 }
@@ -136,6 +141,7 @@ function say(line: string): void {
 
 async function run(bin: string): Promise<Report> {
   const cluster = await Cluster.start(bin);
+  running.push(cluster);
   try {
     await cluster.recreate(SOURCE_DATABASE);
     const small = generatedTable(SIZES.small);
@@ -149,9 +155,14 @@ async function run(bin: string): Promise<Report> {
   }
 }
 
+async function stopAll(): Promise<void> {
+  for (const each of running.splice(0)) await each.stop();
+}
+
 async function main(): Promise<void> {
   const bin = findDebianPostgres();
   if (bin === undefined) throw new Error("it needs Debian's PostgreSQL with its client tools: apt-get install postgresql");
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)));
   const report = await run(bin);
   process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report)}\n` : markdown(report));
 }
