@@ -103,7 +103,7 @@ export class BackupCreateHandler implements JobHandler {
 
   private async factsOf(job: JobView, params: BackupCreateParams, target: BackupTarget): Promise<ManifestFacts> {
     const row = await findBackup(this.deps.dataSource.manager, job);
-    const table = await this.deps.backend.describeTable(target.ref);
+    const table = await openSameContent(this.deps.backend, target);
     return {
       backup_id: row.id,
       backup_name: row.name,

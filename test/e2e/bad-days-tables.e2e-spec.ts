@@ -87,6 +87,21 @@ describe('a table that changes during its backup', () => {
     });
   });
 
+  it.each<[string, (table: string) => Promise<unknown>]>([
+    ['dropped', (table) => ok(data.deleteTable(table))],
+    ['dropped and made again', (table) => ok(data.deleteTable(table)).then(() => makeTable(gateway.backend, 3, table))],
+  ])('fails it with TableChanged when it was %s once all of it was read, too', async (_what, change) => {
+    const table = await makeTable(gateway.backend, 3);
+    const door = new Door();
+    gateway.spoil((store) => store.at('put:after', CHUNKS, door.wait));
+    const { id } = await expectStatus(client.createBackup(table), 202);
+    await door.reached;
+    await change(table);
+    door.open();
+    expect(await made(table, id)).toMatchObject({ status: 'CREATE_FAILED', restorable: false, error: { type: 'TableChanged' } });
+    expect((await gateway.files()).filter((file) => file.includes(String(id)))).toEqual([]);
+  });
+
   it('fails it with TableChanged before anything of it was read, too', async () => {
     const table = await makeTable(gateway.backend, ITEMS);
     gateway.before('splitRanges', () => gateway.backend.dropTable({ projectId: 'demo', name: table }));
