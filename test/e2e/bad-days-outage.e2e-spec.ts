@@ -109,6 +109,9 @@ class Cable {
   }
 }
 
+// Processes are started, and a database is away for ten seconds.
+jest.setTimeout(120_000);
+
 let database: TestDatabase;
 let sql: Client;
 let folder: string;
