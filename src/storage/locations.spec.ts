@@ -99,14 +99,18 @@ describe('the internal store', () => {
     });
   });
 
-  it('opens nothing outside of itself as internal', async () => {
-    await expect(
-      registry.open({ type: 'internal', url: `file://${base}/forbidden/demo/${backupId}` }),
-    ).rejects.toMatchObject({
-      code: 'StorageError',
-      message: expect.not.stringContaining(base),
-    });
+  it('finds a backup after it has moved', async () => {
+    const { url } = await registry.locationOf({ type: 'internal' }, { projectId: 'demo', backupId });
+    const store = await registry.open({ type: 'internal', url: `file://${base}/former/objects/demo/${backupId}` });
+    expect(store.url('')).toBe((await registry.open({ type: 'internal', url })).url(''));
   });
+
+  it.each(['/former/objects/demo', '/former/objects/demo/no-id', `/demo/${newId()}/chunks`, ''])(
+    'opens nothing that is no backup’s place as internal: %s',
+    async (path) => {
+      await expect(registry.open({ type: 'internal', url: `file://${base}${path}` })).rejects.toMatchObject({ code: 'StorageError' });
+    },
+  );
 });
 
 describe('external folders', () => {

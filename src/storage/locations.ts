@@ -130,15 +130,18 @@ export class ObjectStoreRegistry {
     const root = parseLocationUrl(location.url, 'the location of the backup');
     const target =
       location.type === 'internal' ? this.internalTarget(root) : await this.externalTarget(root, location.credentials);
-    const store = this.adapterFor(root)(target);
+    const store = this.adapterFor(target.root)(target);
     const decorated = this.options.decorate?.(store, location) ?? store;
     return keyChecked(retrying(decorated, this.settings.retry));
   }
 
-  private internalTarget(root: LocationUrl): StoreTarget {
-    if (partsBelow(this.internal, root)?.length !== 2) {
+  /** The store may have moved since the URL was kept; a backup's place in it stays the same. */
+  private internalTarget(kept: LocationUrl): StoreTarget {
+    const [folder, backupId] = kept.segments.slice(-2);
+    if (folder === undefined || backupId === undefined || parseUuid(backupId) !== backupId) {
       throw new DomainError('StorageError', "the backup does not lie in this deployment's own store");
     }
+    const root = locationBelow(this.internal, folder, backupId);
     return { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials };
   }
 

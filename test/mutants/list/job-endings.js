@@ -55,6 +55,15 @@ module.exports = [
     only: 'DELETE without a body',
   },
   {
+    name: 'a-moved-store-is-lost',
+    promise: 'backups are found after the object store has moved',
+    file: 'src/storage/locations.ts',
+    find: 'const root = locationBelow(this.internal, folder, backupId);',
+    replace: 'const root = kept;',
+    test: 'src/storage/locations.spec.ts',
+    only: 'finds a backup after it has moved',
+  },
+  {
     name: 'a-list-named-often',
     promise: 'what a hostile archive makes a restore plan is bounded',
     file: 'src/archive/manifest.ts',
