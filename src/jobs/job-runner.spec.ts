@@ -128,7 +128,7 @@ describe('JobRunner', () => {
       }
       running += 1;
       await aborted(step.signal);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 500));
       running -= 1;
       throw step.signal.reason;
     });

@@ -84,6 +84,8 @@ describe.each(DIALECTS)('lists in the %s dialect', (dialect) => {
       expect(idsOf(rest, busy.keys.restoreId)).toEqual(made.slice(2));
       expect(rest).not.toHaveProperty('last_evaluated_restore_job_id');
       expect(idsOf(await expectStatus(busy.get(`${path}?status=RESTORED`), 200), busy.keys.restoreId)).toEqual(made);
+      const other = worker.client(dialect, 'other-token', 'other');
+      expect(await expectStatus(other.get(`${other.projectPath}/restores`), 200)).toEqual({ restore_jobs: [] });
       expect(idsOf(await expectStatus(busy.get(`${path}?status=RESTORE_FAILED`), 200), busy.keys.restoreId)).toEqual(
         [],
       );

@@ -228,6 +228,11 @@ export function describeBuilds(make: MakeHarness): void {
       await backend.createTable(again, PLAIN);
       await expect(backend.publishBuild(second, again.name, old)).rejects.toEqual(conflict);
       expect((await backend.publishBuild(second, again.name, await fillMode(backend, again))).itemCount).toBe(3);
+      const replaced = await freshTable(backend);
+      const stale = await fillMode(backend, replaced);
+      const { id: tableId } = await backend.describeTable(replaced);
+      await backend.publishBuild(await buildOf(backend, []), replaced.name, { mode: 'replace', tableId, graceSeconds: 0 });
+      await expect(backend.publishBuild(await buildOf(backend, plainItems(2)), replaced.name, stale)).rejects.toEqual(conflict);
     });
 
     it('replaces any content, keeping the table’s id, with the structure of the build', async () => {

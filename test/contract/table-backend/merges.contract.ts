@@ -1,4 +1,4 @@
-import { Item } from '../../../src/kernel';
+import { Item, newId } from '../../../src/kernel';
 import {
   INDEXED,
   MakeHarness,
@@ -159,6 +159,15 @@ export function describeMerges(make: MakeHarness): void {
       await expect(backend.mergeItems(ref, handle, [decoded(PLAIN, fromBackup(1))], writeTimeMicros)).rejects.toEqual(
         code('TableChanged'),
       );
+      const replaced = await backend.beginMerge(ref, 'another job');
+      const { tableId } = replaced.handle;
+      const build = await backend.openBuild(ref.projectId, newId(), PLAIN);
+      await backend.sealBuild(build);
+      await backend.publishBuild(build, ref.name, { mode: 'replace', tableId, graceSeconds: 0 });
+      await backend.beginMerge(ref, 'another job');
+      await expect(
+        backend.mergeItems(ref, replaced.handle, [decoded(PLAIN, fromBackup(1))], replaced.writeTimeMicros),
+      ).rejects.toEqual(code('TableChanged'));
     });
   });
 }

@@ -97,7 +97,7 @@ module.exports = [
   ]),
   ...rows('src/restore/restore-catalogue.ts', LISTS, [
     ['restores-with-the-start', 'a page begins behind its start', "'restore.id > :after'", "'restore.id >= :after'", 'spec dialect pages restores'],
-    ['restores-of-all-projects', 'a project sees its own only', ".where('restore.projectId = :projectId', { projectId })", ".where(':projectId::text IS NOT NULL', { projectId })", 'spec dialect shows a project its own'],
+    ['restores-of-all-projects', 'a project sees its own only', ".where('restore.projectId = :projectId', { projectId })", ".where(':projectId::text IS NOT NULL', { projectId })", 'spec dialect pages restores'],
   ]),
   ...rows('src/backup/table-finder.ts', LISTS, [
     ['id-before-name', 'a table’s name is tried first', 'if (named !== undefined) return named;', 'if (named !== undefined && parseUuid(nameOrId) === undefined) return named;', 'spec dialect tries a name first'],

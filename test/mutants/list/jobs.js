@@ -58,7 +58,7 @@ module.exports = [
     ['event-tried-for-ever', 'an event that cannot be delivered is given up', "THEN 'abandoned' ELSE", "THEN 'pending' ELSE", 'gives an event up'],
     ['receiver-waited-for', 'a receiver that hangs holds up nobody', '        reject(error);\n', '', 'a receiver that refuses one job'],
     ['events-kept-for-ever', 'events are forgotten after their retention', 'WHERE e.created_at < clock_timestamp() - $1', 'WHERE false AND e.created_at < clock_timestamp() - $1', 'forgets events after their retention'],
-    ['failed-event-delivered', 'an event that failed comes again', "await this.postpone(tx, sender, row, failure.error);", "await settle(tx, sender, row, 'delivered');", 'a receiver that refuses one job'],
+    ['failed-event-delivered', 'an event that failed comes again', "await this.postpone(tx, sender, row, failure.error);", "await settle(tx, sender, row, 'delivered');", 'keeps the order of a job'],
   ]),
   ...rows('src/notifications/notifier.ts', OUTBOX, [
     ['event-of-a-rolled-back-change', 'an event is announced only with its change', "await tx.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, '']);", "await tx.query('COMMIT');\n    await tx.query('BEGIN');", 'nothing that was rolled back'],

@@ -22,7 +22,6 @@ module.exports = [
       "    await tx.query(`DELETE FROM ${table.content.sqlName}`);\n    await tx.query('COMMIT; SELECT pg_sleep(0.3); BEGIN');\n    await tx.query(`UPDATE magnetodb.table_info SET content_id = $2 WHERE id = $1`, [table.id, content.id]);",
       'lets each call see the old table or the new one',
     ],
-    ['no-grace', 'a replaced content is kept for its grace', "mode.mode === 'replace' ? mode.graceSeconds * 1000 : 0", '0', 'replaces any content|lets each call see'],
   ]),
   ...rows('src/tables/postgres/builds.ts', LOCKS, [
     ['replace-under-writes', 'a replacement waits for the writes on their way', 'const prelude = `${lockExclusive(ref)}; ${lockBuildExclusive(id)}`;', 'const prelude = lockBuildExclusive(id);', 'on their way \\(replace\\)'],
@@ -92,6 +91,9 @@ module.exports = [
   ]),
   ...rows('src/tables/postgres/sweep.ts', SPECIFICS, [
     ['contents-kept', 'contents that nobody needs are dropped', '  for (const { id } of due.rows) await dropRetired(db, id, now);\n', '', 'gone when nobody needs them|dropped later'],
+  ]),
+  ...rows('src/tables/postgres/builds.ts', SPECIFICS, [
+    ['no-grace', 'a replaced content is kept for its grace', "mode.mode === 'replace' ? mode.graceSeconds * 1000 : 0", '0', 'are all registered, and gone'],
   ]),
   ...rows('src/tables/postgres/errors.ts', SPECIFICS, [
     ['server-words-shown', 'errors do not show the server’s words', "new DomainError('InternalError', 'The tables database refused a call.', { cause: error })", "new DomainError('InternalError', String(error), { cause: error })", 'without the server’s words'],

@@ -1,0 +1,101 @@
+import { sampleItems, sampleSchema, writeSampleArchive } from '../../../test/fakes/sample-archive';
+import { ArchiveManifest, ChunkEntry } from '../../archive';
+import { DecodedItem, TableDigest } from '../../kernel';
+import { MemoryObjectStore, bufferSource } from '../../storage';
+import { BuildHandle, TableBackend } from '../../tables';
+import { LoadProof, RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, loadChunk, readArchive } from './portable-restore';
+
+const BACKUP = '018f0000-0000-7000-8000-000000000001';
+const OTHER = '018f0000-0000-7000-8000-00000000000f';
+const build: BuildHandle = { tableId: OTHER, generation: OTHER, schema: sampleSchema, buildId: OTHER, projectId: 'demo' };
+const damaged = expect.objectContaining({ code: 'ArchiveDamaged' });
+const unproved = expect.objectContaining({ code: 'VerificationFailed' });
+
+let store: MemoryObjectStore;
+let manifest: ArchiveManifest;
+let chunks: ChunkEntry[];
+let written: DecodedItem[];
+beforeEach(async () => {
+  store = new MemoryObjectStore();
+  await writeSampleArchive(store, { compression: 'none' });
+  manifest = await readArchive(store, BACKUP);
+  chunks = await chunksOf(store, manifest);
+  written = [];
+});
+
+/** A backend of which loading asks nothing but to take items. */
+function context(): RestoreContext {
+  const backend: Pick<TableBackend, 'loadItems'> = {
+    loadItems: async (_build, items) => void written.push(...items),
+  };
+  return { backend: backend as TableBackend, store, failPoint: () => undefined };
+}
+
+const load = (entry: ChunkEntry, expiryCutoff = 0): Promise<LoadProof> =>
+  loadChunk(context(), sampleSchema, entry, { mode: 'build', build }, expiryCutoff, {
+    signal: new AbortController().signal,
+    throttle: () => Promise.resolve(),
+  });
+
+async function loadAll(entries: readonly ChunkEntry[], expiryCutoff = 0): Promise<LoadProof> {
+  const sum: LoadProof = { loaded: new TableDigest(), skipped: new TableDigest() };
+  for (const entry of entries) {
+    const proof = await load(entry, expiryCutoff);
+    sum.loaded.merge(proof.loaded);
+    sum.skipped.merge(proof.skipped);
+  }
+  return sum;
+}
+
+describe('a portable restore', () => {
+  it('reads every chunk, once: anything else is not what the manifest says', async () => {
+    expect(() => checkReadWhole(manifest, { loaded: new TableDigest(), skipped: new TableDigest() })).toThrow(unproved);
+    const lacking = await loadAll(chunks.slice(1));
+    expect(() => checkReadWhole(manifest, lacking)).toThrow(unproved);
+    const doubled = await loadAll([...chunks, ...chunks.slice(0, 1)]);
+    expect(() => checkReadWhole(manifest, doubled)).toThrow(unproved);
+    const whole = await loadAll(chunks);
+    expect(() => checkReadWhole(manifest, whole)).not.toThrow();
+  });
+
+  it('finds in the build what was loaded, or fails', async () => {
+    const { loaded } = await loadAll(chunks);
+    const lacking = await loadAll(chunks.slice(1));
+    expect(() => checkBuiltWhole(loaded, loaded)).not.toThrow();
+    expect(() => checkBuiltWhole(loaded, lacking.loaded)).toThrow(unproved);
+  });
+
+  it('leaves out what had expired by the second of its beginning, and proves that too', async () => {
+    const cutoff = 4_000_000_010;
+    const expired = sampleItems().filter(({ expiresAt }) => expiresAt !== undefined && expiresAt <= cutoff).length;
+    expect(expired).toBeGreaterThan(2);
+    const proof = await loadAll(chunks, cutoff);
+    expect(proof.skipped.itemCount).toBe(expired);
+    expect(proof.loaded.itemCount).toBe(manifest.item_count - expired);
+    expect(written).toHaveLength(manifest.item_count - expired);
+    expect(written.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt <= cutoff)).toEqual([]);
+    expect(() => checkReadWhole(manifest, proof)).not.toThrow();
+  });
+
+  it('hands on every expiry that is still to come', async () => {
+    await loadAll(chunks);
+    const expiries = sampleItems().flatMap(({ expiresAt }) => (expiresAt === undefined ? [] : [expiresAt]));
+    expect(written.flatMap(({ expiresAt }) => (expiresAt === undefined ? [] : [expiresAt])).sort()).toEqual(expiries.sort());
+  });
+
+  it('checks the bytes of a chunk before it writes the first item', async () => {
+    const [entry] = chunks;
+    if (entry === undefined) throw new Error('no chunk');
+    const body = Buffer.concat((await (await store.get(entry.name))?.toArray()) ?? []);
+    const last = body.lastIndexOf('x');
+    body.writeUInt8(body.readUInt8(last) ^ 1, last);
+    await store.put(entry.name, bufferSource(body));
+    await expect(load(entry)).rejects.toEqual(damaged);
+    expect(written).toEqual([]);
+  });
+
+  it('refuses another backup than the one that was named', async () => {
+    await expect(readArchive(store, OTHER)).rejects.toEqual(damaged);
+    expect((await readArchive(store, null)).backup_id).toBe(BACKUP);
+  });
+});
