@@ -30,7 +30,7 @@ export interface ScannedItem {
  * is merely spelt otherwise: then the thorough way decides. The bytes must be valid UTF-8.
  */
 export function scanCanonicalItem(schema: TableSchema, bytes: Buffer): ScannedItem | undefined {
-  return new Scanner(bytes, definedAttributes(schema)).item(schema);
+  return new Scanner(schema, bytes, definedAttributes(schema)).item();
 }
 
 /** An attribute that the schema defines: name and type in bytes. */
@@ -56,16 +56,21 @@ class Scanner {
   private at = 0;
   private readonly end: number;
   private readonly found = new Map<string, AttributeValue>();
-  private readonly places = new Map<string, readonly [start: number, end: number]>();
+  /** Where hash and range key stand, names included; 0, 0: not found. */
+  private hashStart = 0;
+  private hashEnd = 0;
+  private rangeStart = 0;
+  private rangeEnd = 0;
 
   constructor(
+    private readonly schema: TableSchema,
     private readonly bytes: Buffer,
     private readonly defined: readonly DefinedAttribute[] | undefined,
   ) {
     this.end = bytes.length;
   }
 
-  item(schema: TableSchema): ScannedItem | undefined {
+  item(): ScannedItem | undefined {
     if (this.defined === undefined || !this.skip(OPEN)) return undefined;
     let previous = 0;
     let previousEnd = 0;
@@ -80,7 +85,7 @@ class Scanner {
       previousEnd = end;
     }
     if (this.at !== this.end) return undefined;
-    const canonicalKey = this.key(schema);
+    const canonicalKey = this.key();
     return canonicalKey && { defined: this.found, canonicalKey };
   }
 
@@ -97,7 +102,7 @@ class Scanner {
       if (!this.skip(COLON) || !this.scalar(kind)) return false;
       const end = this.at - 1;
       if (!this.skip(CLOSE)) return false;
-      return defined === undefined || this.keep(defined, kind, { nameStart, start, end });
+      return defined === undefined || this.keep(defined, kind, nameStart - 1, start, end);
     }
     if (second === S && bytes[this.at] === QUOTE) {
       this.at++;
@@ -108,28 +113,34 @@ class Scanner {
     return this.skip(COLON) && this.map(kind, second) && this.skip(CLOSE);
   }
 
-  private keep(defined: DefinedAttribute, kind: number, place: { nameStart: number; start: number; end: number }): boolean {
-    if (kind !== defined.type.charCodeAt(0)) return false;
-    const value = this.bytes.toString(kind === S ? 'utf8' : 'latin1', place.start, place.end);
-    this.found.set(defined.name, { type: defined.type, value });
-    this.places.set(defined.name, [place.nameStart - 1, this.at]);
+  private keep({ name, type }: DefinedAttribute, kind: number, attributeStart: number, start: number, end: number): boolean {
+    if (kind !== type.charCodeAt(0)) return false;
+    const value = this.bytes.toString(kind === S ? 'utf8' : 'latin1', start, end);
+    this.found.set(name, { type, value });
+    if (name === this.schema.hashKey) {
+      this.hashStart = attributeStart;
+      this.hashEnd = this.at;
+    } else if (name === this.schema.rangeKey) {
+      this.rangeStart = attributeStart;
+      this.rangeEnd = this.at;
+    }
     return true;
   }
 
   /** Hash key, then range key, as they stand in the item. */
-  private key({ hashKey, rangeKey }: TableSchema): Buffer | undefined {
-    const hash = this.places.get(hashKey);
-    const range = rangeKey === undefined ? undefined : this.places.get(rangeKey);
-    if (hash === undefined || (rangeKey !== undefined && range === undefined)) return undefined;
-    const hashBytes = hash[1] - hash[0];
-    const key = Buffer.allocUnsafe(2 + hashBytes + (range === undefined ? 0 : 1 + range[1] - range[0]));
-    key[0] = OPEN;
-    this.bytes.copy(key, 1, hash[0], hash[1]);
-    if (range !== undefined) {
-      key[1 + hashBytes] = COMMA;
-      this.bytes.copy(key, 2 + hashBytes, range[0], range[1]);
-    }
-    key[key.length - 1] = CLOSE;
+  private key(): Buffer | undefined {
+    const hashBytes = this.hashEnd - this.hashStart;
+    const rangeBytes = this.rangeEnd - this.rangeStart;
+    const hasRange = this.schema.rangeKey !== undefined;
+    if (hashBytes === 0 || (hasRange && rangeBytes === 0)) return undefined;
+    const key = Buffer.allocUnsafe(2 + hashBytes + (hasRange ? 1 + rangeBytes : 0));
+    // Byte by byte: for so few, a copy costs more to call than to do.
+    let at = 0;
+    key[at++] = OPEN;
+    for (let from = this.hashStart; from < this.hashEnd; from++) key[at++] = this.bytes[from] ?? 0;
+    if (hasRange) key[at++] = COMMA;
+    for (let from = this.rangeStart; from < this.rangeEnd; from++) key[at++] = this.bytes[from] ?? 0;
+    key[at] = CLOSE;
     return key;
   }
 
