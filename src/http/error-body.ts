@@ -126,6 +126,20 @@ export function typeOfStatus(status: number): PublicErrorType {
   }
 }
 
+/**
+ * A body as documentation shows it, for a status and what is said of it: of the type that the words begin with (`BackupNotExists: …`), or
+ * else of the status's usual one.
+ */
+export function errorExample(status: number, words: string): ErrorBody {
+  const named = /^\w+/.exec(words)?.[0] ?? '';
+  const type = isPublicType(named) && STATUS[named] === status ? named : typeOfStatus(status);
+  return errorAnswer(type, WORDS[status]?.explanation ?? INTERNAL_MESSAGE).body;
+}
+
+function isPublicType(text: string): text is PublicErrorType {
+  return Object.hasOwn(STATUS, text);
+}
+
 /** The answer to a public type with a message for people. */
 export function errorAnswer(type: PublicErrorType, message: string, retryAfterSeconds?: number): ErrorAnswer {
   const status = STATUS[type];

@@ -4,6 +4,7 @@ export {
   errorAnswer,
   ErrorAnswer,
   ErrorBody,
+  errorExample,
   PublicErrorType,
   publicType,
   statusOf,

@@ -12,7 +12,7 @@ interface Operation {
   readonly operationId: string;
   readonly parameters?: readonly { name: string; in: string; required?: boolean; schema: Json }[];
   readonly requestBody?: { content: Record<string, { schema: Json; examples: Record<string, { value: Json }> }> };
-  readonly responses: Record<string, { content?: Record<string, { schema: Json }> }>;
+  readonly responses: Record<string, { content?: Record<string, { schema: Json; example?: Json }> }>;
   readonly security?: readonly Json[];
 }
 interface Document {
@@ -130,7 +130,10 @@ describe('the served OpenAPI document', () => {
       expect(Object.keys(found.responses).map(Number).sort()).toEqual([...statuses, ...EVERYWHERE].sort());
       for (const [status, response] of Object.entries(found.responses)) {
         const schema = response.content?.['application/json']?.schema;
-        if (Number(status) >= 400) expect(schema).toEqual({ $ref: '#/components/schemas/Error' });
+        if (Number(status) >= 400) {
+          expect(schema).toEqual({ $ref: '#/components/schemas/Error' });
+          expect(response.content?.['application/json']?.example).toMatchObject({ code: Number(status), error: { traceback: null } });
+        }
         else expect(schemaOf(schema)).toBeDefined();
       }
       const parameters = found.parameters ?? [];

@@ -13,6 +13,7 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
+import { errorExample } from '../../http';
 import { TABLE_NAME_PATTERN } from '../../kernel';
 
 /** Names of the security schemes; the host declares them in its document. */
@@ -143,14 +144,12 @@ export function ApiCall(doc: CallDoc): MethodDecorator {
     ...doc.successes.map(({ status, description, model }) =>
       ApiResponse({ status, description, schema: { $ref: getSchemaPath(model) } }),
     ),
-    ...errors.map(([status, words]) =>
-      ApiResponse({
-        status: Number(status),
-        description: words || (ERROR_WORDS[Number(status)] ?? ''),
-        schema: { $ref: getSchemaPath(ErrorModel) },
-      }),
-    ),
+    ...errors.map(([status, words]) => errorResponse(Number(status), words || (ERROR_WORDS[Number(status)] ?? ''))),
   ) as MethodDecorator;
+}
+
+function errorResponse(status: number, description: string): MethodDecorator {
+  return ApiResponse({ status, description, schema: { $ref: getSchemaPath(ErrorModel) }, example: errorExample(status, description) });
 }
 
 function examplesOf(examples: Readonly<Record<string, unknown>>): Record<string, { value: unknown }> {
