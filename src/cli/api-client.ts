@@ -49,7 +49,8 @@ export class ApiClient {
     const url = call.text('url') ?? env['MAGNETODB_URL'] ?? DEFAULT_URL;
     const project = call.text('project') ?? env['MAGNETODB_PROJECT'];
     const token = call.text('token') ?? env['MAGNETODB_TOKEN'];
-    if (!/^https?:\/\/[^/@?#]+(\/[^?#]*)?$/i.test(url)) throw usageError('the gateway’s URL must look like https://host[:port][/path]');
+    if (!/^https?:\/\/[^/@?#]+(\/[^?#]*)?$/i.test(url))
+      throw usageError('the gateway’s URL must look like https://host[:port][/path]');
     if (!project) throw usageError('which project? Give --project or set MAGNETODB_PROJECT');
     if (!token) throw usageError('no token: set MAGNETODB_TOKEN, or give --token');
     return new ApiClient(`${url.replace(/\/+$/, '')}/v1/management/${encodeURIComponent(project)}`, token, signal);
@@ -68,11 +69,19 @@ export class ApiClient {
   }
 
   delete({ kind, id, resource }: Found, query: Record<string, string> = {}): Promise<Resource> {
-    return this.call('DELETE', `${tablePath(resource.table_name)}/${PLURAL[kind]}/${id}?${new URLSearchParams(query).toString()}`);
+    return this.call(
+      'DELETE',
+      `${tablePath(resource.table_name)}/${PLURAL[kind]}/${id}?${new URLSearchParams(query).toString()}`,
+    );
   }
 
   /** Page by page, in order of time. */
-  async *list(kind: ResourceKind, table: string | undefined, filters: Record<string, string>, limit: number): AsyncGenerator<Resource[]> {
+  async *list(
+    kind: ResourceKind,
+    table: string | undefined,
+    filters: Record<string, string>,
+    limit: number,
+  ): AsyncGenerator<Resource[]> {
     const path = `${table === undefined ? '' : tablePath(table)}/${PLURAL[kind]}`;
     let start: string | undefined;
     for (let left = limit; left > 0; left -= PAGE) {
@@ -94,7 +103,8 @@ export class ApiClient {
     const id = parseUuid(text);
     if (id === undefined) throw usageError('an id is a UUID, with dashes or without');
     const found = (await this.findOf('backup', id)) ?? (await this.findOf('restore_job', id));
-    if (!found) throw new CliError(EXIT.notFound, 'NotFound', 'the project has neither a backup nor a restore job of this id');
+    if (!found)
+      throw new CliError(EXIT.notFound, 'NotFound', 'the project has neither a backup nor a restore job of this id');
     return found;
   }
 
@@ -114,7 +124,9 @@ export class ApiClient {
     throw new CliError(
       exitCodeOfStatus(response.status),
       typeof error?.type === 'string' ? error.type : 'UnexpectedAnswer',
-      typeof error?.message === 'string' ? error.message : `the server answered ${response.status}, and not as a MagnetoDB gateway does`,
+      typeof error?.message === 'string'
+        ? error.message
+        : `the server answered ${response.status}, and not as a MagnetoDB gateway does`,
     );
   }
 
@@ -156,7 +168,9 @@ function idBefore(id: Uuid): Uuid {
 function parseAnswer(text: string): Record<string, unknown> | undefined {
   try {
     const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Record<string, unknown>) : undefined;
+    return typeof json === 'object' && json !== null && !Array.isArray(json)
+      ? (json as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }

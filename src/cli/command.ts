@@ -101,7 +101,10 @@ export class Call {
 export function parseCall(command: Command, words: readonly string[], io: Io): Call {
   const specs = optionsOf(command);
   const options = Object.fromEntries(
-    Object.entries(specs).map(([name, { value }]) => [name, { type: value === undefined ? ('boolean' as const) : ('string' as const) }]),
+    Object.entries(specs).map(([name, { value }]) => [
+      name,
+      { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+    ]),
   );
   const { values, positionals } = parse(words, options);
   const call = new Call(io, positionals, values);

@@ -53,7 +53,8 @@ complete -o default -F _magnetodb_backup ${PROGRAM}
 
 function fishScript(commands: readonly Command[]): string {
   const lines = [`# ${PROGRAM}: completion for fish`];
-  const add = (condition: string, rest: string): number => lines.push(`complete -c ${PROGRAM} -n ${fishText(condition)} ${rest}`);
+  const add = (condition: string, rest: string): number =>
+    lines.push(`complete -c ${PROGRAM} -n ${fishText(condition)} ${rest}`);
   for (const { name, summary } of commands) add('__fish_use_subcommand', `-f -a ${name} -d ${fishText(summary)}`);
   add('__fish_use_subcommand', `-f -a ${fishText('completion help version')}`);
   add('__fish_seen_subcommand_from completion', `-f -a ${fishText(SHELLS.join(' '))}`);

@@ -32,7 +32,8 @@ export function dynamoProblem(schema: TableSchema, name: string, value: Attribut
 /** The line of an item: `{"Item":{…}}`, maps as `M`. Only for items without a problem. */
 export function dynamoLine(item: Item): string {
   const json = Object.create(null) as Record<string, unknown>;
-  for (const [name, value] of item) json[name] = value.value instanceof Map ? dynamoMap(value) : formatAttributeValue(value);
+  for (const [name, value] of item)
+    json[name] = value.value instanceof Map ? dynamoMap(value) : formatAttributeValue(value);
   return `{"Item":${JSON.stringify(json)}}\n`;
 }
 

@@ -36,7 +36,8 @@ export class PartFiles {
     const made = await mkdir(folder, { recursive: true }).catch(() => {
       throw new CliError(EXIT.usage, 'UsageError', 'the output folder cannot be made');
     });
-    if ((await readdir(folder)).length > 0) throw new CliError(EXIT.conflict, 'ConflictError', 'the output folder is not empty');
+    if ((await readdir(folder)).length > 0)
+      throw new CliError(EXIT.conflict, 'ConflictError', 'the output folder is not empty');
     return new PartFiles(folder, compression, made !== undefined, partBytes);
   }
 

@@ -48,7 +48,9 @@ export function progressLine(state: ProgressState, rate: number): string {
   const filled = Math.floor(fraction * WIDTH);
   const eta = state.etaSeconds ?? (known && rate > 0 ? Math.max(0, total - done) / rate : undefined);
   return [
-    ...(known ? [`[${'#'.repeat(filled)}${'-'.repeat(WIDTH - filled)}] ${String(Math.floor(fraction * 100)).padStart(3)}%`] : []),
+    ...(known
+      ? [`[${'#'.repeat(filled)}${'-'.repeat(WIDTH - filled)}] ${String(Math.floor(fraction * 100)).padStart(3)}%`]
+      : []),
     safeText(label),
     `${showCount(done)}${known ? `/${showCount(total)}` : ''} items`,
     ...(rate > 0 ? [`${showCount(Math.round(rate))}/s`] : []),

@@ -14,7 +14,10 @@ export const WAIT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** `--strategy`, with what other options put over it; undefined if there is nothing to say. */
-export async function readStrategy(call: Call, over: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown> | undefined> {
+export async function readStrategy(
+  call: Call,
+  over: Readonly<Record<string, unknown>> = {},
+): Promise<Record<string, unknown> | undefined> {
   const given = call.text('strategy');
   const base = given === undefined ? {} : parseObject(await textOf(given, call.io.cwd));
   const strategy = { ...base, ...over };

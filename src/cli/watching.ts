@@ -55,12 +55,7 @@ async function gone(call: Call, last: Resource): Promise<ExitCode> {
 }
 
 /** One look, repeated while the gateway is away. */
-async function look(
-  client: ApiClient,
-  { kind, id }: Found,
-  io: Io,
-  seconds: number,
-): Promise<Found | undefined> {
+async function look(client: ApiClient, { kind, id }: Found, io: Io, seconds: number): Promise<Found | undefined> {
   for (let failures = 1; ; failures += 1) {
     try {
       return await client.findOf(kind, id);

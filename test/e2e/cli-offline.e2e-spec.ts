@@ -31,7 +31,12 @@ describe('the command line without a server', () => {
   async function archiveOf(items: readonly SampleItem[], table = 'Cities.v1'): Promise<string> {
     const root = join(folder, `archive-${(archives += 1)}`);
     const draft = { table_name: table };
-    await writeSampleArchive(new FilesystemObjectStore({ root }), { compression: 'gzip', items, itemsPerChunk: 2, draft });
+    await writeSampleArchive(new FilesystemObjectStore({ root }), {
+      compression: 'gzip',
+      items,
+      itemsPerChunk: 2,
+      draft,
+    });
     return root;
   }
 
@@ -47,7 +52,9 @@ describe('the command line without a server', () => {
       for (const place of [location, pathToFileURL(location).href, join(location, 'manifest.json')]) {
         const { code, out } = await runCli(['inspect', place, '--json']);
         expect(code).toBe(0);
-        expect(jsonLines(out)).toEqual([expect.objectContaining({ table_name: 'Cities.v1', item_count: 50, chunks: 5 })]);
+        expect(jsonLines(out)).toEqual([
+          expect.objectContaining({ table_name: 'Cities.v1', item_count: 50, chunks: 5 }),
+        ]);
       }
       const verified = await runCli(['verify', location, '--json']);
       expect(verified.code).toBe(0);
@@ -84,7 +91,10 @@ describe('the command line without a server', () => {
     await writeFile(join(copy, 'chunks', chunk), bytes);
     const damaged = await runCli(['verify', copy, '--json']);
     expect(damaged).toMatchObject({ code: 1, out: '' });
-    expect(lastJson(damaged)).toMatchObject({ error: { type: 'ArchiveDamaged', message: expect.stringContaining(chunk) }, exit_code: 1 });
+    expect(lastJson(damaged)).toMatchObject({
+      error: { type: 'ArchiveDamaged', message: expect.stringContaining(chunk) },
+      exit_code: 1,
+    });
     expect(await runCli(['verify', join(folder, 'nothing')])).toMatchObject({ code: 3, out: '' });
     expect(await runCli(['verify', 's3://bucket/backup'])).toMatchObject({ code: 2, out: '' });
   });
@@ -188,7 +198,11 @@ describe('the command line without a server', () => {
         ['by_bytes', { BBM: { 'AA==': 'AA==' } }, /by_bytes: it is a BBM/],
         ['huge', { N: '1E126' }, /huge: it has a number out of the range/],
         ['tiny', { NS: ['1E-131'] }, /tiny: it has a number out of the range/],
-        ['long', { SNM: { a: '1234567890123456789012345678901234567891' } }, /long: it has a number of more than 38 digits/],
+        [
+          'long',
+          { SNM: { a: '1234567890123456789012345678901234567891' } },
+          /long: it has a number of more than 38 digits/,
+        ],
         ['unnamed', { SSM: { '': 'a' } }, /unnamed: it has an empty name/],
       ];
       for (const [name, value, message] of bad) {
@@ -245,27 +259,42 @@ describe('the command line without a server', () => {
       const onText = (_out: string, err: string): void => {
         if (err.includes('export')) stop.abort();
       };
-      const stopped = await runCli(['export', location, '--to', 'csv', '--output', path], { signal: stop.signal, onText });
+      const stopped = await runCli(['export', location, '--to', 'csv', '--output', path], {
+        signal: stop.signal,
+        onText,
+      });
       expect(stopped.code).toBe(130);
       expect((await readdir(folder)).filter((name) => name.startsWith('interrupted'))).toEqual([]);
     });
   });
 
   describe('help and usage', () => {
-    it.each(COMMANDS.map((command) => [command.name, command] as const))('explains %s with every option and an example', async (name, command) => {
-      const { code, out } = await runCli([name, '--help']);
-      expect(code).toBe(0);
-      expect(out).toContain(`magnetodb-backup ${command.examples[0]}`);
-      const manual = await readFile(join(__dirname, '../../docs/cli.md'), 'utf8');
-      expect(manual).toContain(`\`${[name, ...command.arguments].join(' ')}\``);
-      for (const option of Object.keys(optionsOf(command))) {
-        expect(out).toContain(`--${option}`);
-        expect(manual).toContain(`--${option}`);
-      }
-    });
+    it.each(COMMANDS.map((command) => [command.name, command] as const))(
+      'explains %s with every option and an example',
+      async (name, command) => {
+        const { code, out } = await runCli([name, '--help']);
+        expect(code).toBe(0);
+        expect(out).toContain(`magnetodb-backup ${command.examples[0]}`);
+        const manual = await readFile(join(__dirname, '../../docs/cli.md'), 'utf8');
+        expect(manual).toContain(`\`${[name, ...command.arguments].join(' ')}\``);
+        for (const option of Object.keys(optionsOf(command))) {
+          expect(out).toContain(`--${option}`);
+          expect(manual).toContain(`--${option}`);
+        }
+      },
+    );
 
     it('answers 2 for what cannot be', async () => {
-      const wrong = [[], ['fly'], ['verify'], ['verify', 'a', 'b'], ['verify', '.', '--fly'], ['export', '.', '--to', 'xml'], ['completion', 'ksh'], ['list', '--limit', '0']];
+      const wrong = [
+        [],
+        ['fly'],
+        ['verify'],
+        ['verify', 'a', 'b'],
+        ['verify', '.', '--fly'],
+        ['export', '.', '--to', 'xml'],
+        ['completion', 'ksh'],
+        ['list', '--limit', '0'],
+      ];
       const env = { MAGNETODB_PROJECT: 'demo', MAGNETODB_TOKEN: 'x' };
       for (const argv of wrong) expect([argv, (await runCli(argv, { env })).code]).toEqual([argv, 2]);
       expect((await runCli(['list'])).err).toContain('MAGNETODB_PROJECT');
@@ -282,7 +311,8 @@ describe('the command line without a server', () => {
       expect(await complete('re')).toEqual(['restore']);
       expect(await complete('create', '--re')).toEqual(['--request-token']);
       expect(await complete('export', '.', '--to', '')).toEqual(['dynamodb', 'csv']);
-      for (const shell of ['zsh', 'fish']) expect((await runCli(['completion', shell])).out).toContain('magnetodb-backup');
+      for (const shell of ['zsh', 'fish'])
+        expect((await runCli(['completion', shell])).out).toContain('magnetodb-backup');
     });
 
     it('runs as a program', async () => {
@@ -291,7 +321,9 @@ describe('the command line without a server', () => {
       const help = await run(process.execPath, [...program, '--help'], { cwd });
       expect(help.stdout).toContain('Usage: magnetodb-backup COMMAND');
       const { version } = JSON.parse(await readFile(join(cwd, 'package.json'), 'utf8')) as { version: string };
-      expect((await run(process.execPath, [...program, 'version'], { cwd })).stdout).toBe(`magnetodb-backup-restore/${version}\n`);
+      expect((await run(process.execPath, [...program, 'version'], { cwd })).stdout).toBe(
+        `magnetodb-backup-restore/${version}\n`,
+      );
       await expect(run(process.execPath, [...program, 'verify', folder], { cwd })).rejects.toMatchObject({ code: 3 });
     });
   });

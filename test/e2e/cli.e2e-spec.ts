@@ -16,7 +16,8 @@ describe('the command line with a gateway', () => {
   afterEach(() => gate.open());
   afterAll(() => server.stop());
 
-  const cli = (argv: readonly string[], options: CliOptions = {}): Promise<CliResult> => runCli(argv, { env, ...options });
+  const cli = (argv: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+    runCli(argv, { env, ...options });
 
   /** The one JSON object that a command printed. */
   async function json(...argv: string[]): Promise<Json> {
@@ -28,7 +29,12 @@ describe('the command line with a gateway', () => {
   it('takes a table through its whole way: create, list, show, restore, delete', async () => {
     const table = await makeTable(server.backend, 12);
     const backup = await json('create', table, '--name', 'nightly', '--compression', 'gzip', '--wait');
-    expect(backup).toMatchObject({ status: 'CREATED', backup_name: 'nightly', item_count: 12, strategy: { compression: 'gzip' } });
+    expect(backup).toMatchObject({
+      status: 'CREATED',
+      backup_name: 'nightly',
+      item_count: 12,
+      strategy: { compression: 'gzip' },
+    });
     const id = String(backup['backup_id']);
 
     expect(await json('list', table)).toEqual(backup);
@@ -58,13 +64,17 @@ describe('the command line with a gateway', () => {
 
     const plan = await json('restore', '--source', location, '--to', `${table}_new`, '--dry-run');
     expect(plan).toMatchObject({ plan: { item_count: 5, conflict: null } });
-    expect(await json('restore', '--source', location, '--to', `${table}_new`, '--wait')).toMatchObject({ status: 'RESTORED' });
+    expect(await json('restore', '--source', location, '--to', `${table}_new`, '--wait')).toMatchObject({
+      status: 'RESTORED',
+    });
 
     const other = await json('create', table, '--location', server.outsideUrl, '--wait');
     const foreign = { ...env, MAGNETODB_PROJECT: 'other', MAGNETODB_TOKEN: 'other-token' };
     const imported = await cli(['import', String(other['location']), '--json'], { env: foreign });
     expect(imported.code).toBe(0);
-    expect(jsonLines(imported.out)).toEqual([expect.objectContaining({ status: 'CREATED', location: other['location'] })]);
+    expect(jsonLines(imported.out)).toEqual([
+      expect.objectContaining({ status: 'CREATED', location: other['location'] }),
+    ]);
   });
 
   it('asks once for what is asked twice with one request token', async () => {
@@ -114,7 +124,12 @@ describe('the command line with a gateway', () => {
   it('tells a script by its exit code what went wrong', async () => {
     const table = await makeTable(server.backend, 3);
     const { backup_id: id } = await json('create', table, '--wait');
-    const refused = async (argv: string[], code: number, type: string, more: Record<string, string> = {}): Promise<void> => {
+    const refused = async (
+      argv: string[],
+      code: number,
+      type: string,
+      more: Record<string, string> = {},
+    ): Promise<void> => {
       const { code: given, out, err } = await cli([...argv, '--json'], { env: { ...env, ...more } });
       expect({ argv, given, out }).toEqual({ argv, given: code, out: expect.any(String) });
       expect(jsonLines(err).at(-1)).toMatchObject({ error: { type }, exit_code: code });
@@ -159,7 +174,8 @@ describe('the command line with a gateway', () => {
     const url = (): string => `http://127.0.0.1:${(foreign.address() as AddressInfo).port}`;
 
     it('sends its token nowhere else', async () => {
-      answer = (count) => (count === 1 ? { status: 302, body: '', headers: { Location: `${url()}/thief` } } : { status: 200, body: '{}' });
+      answer = (count) =>
+        count === 1 ? { status: 302, body: '', headers: { Location: `${url()}/thief` } } : { status: 200, body: '{}' };
       expect((await cli(['list', '--url', url()])).code).not.toBe(0);
       expect(seen).toEqual([{ url: '/v1/management/demo/backups?limit=1000', token: 'demo-token' }]);
     });
@@ -179,7 +195,8 @@ describe('the command line with a gateway', () => {
 
     it('goes on watching when the gateway comes back', async () => {
       const id = newId();
-      const page = (status: string): string => JSON.stringify({ backups: [{ backup_id: id, status, table_name: 'abc' }] });
+      const page = (status: string): string =>
+        JSON.stringify({ backups: [{ backup_id: id, status, table_name: 'abc' }] });
       answer = (count) =>
         count === 2 ? { status: 503, body: '' } : { status: 200, body: page(count < 3 ? 'CREATING' : 'CREATED') };
       const watched = await cli(['watch', id, '--json', '--url', url()]);

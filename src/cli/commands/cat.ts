@@ -21,10 +21,13 @@ export const cat: Command = {
       const chosen = wanted.size === 0 ? batch : batch.filter((item) => hasKey(item, wanted));
       printed += chosen.length;
       if (chosen.length > 0) {
-        await call.io.out.write(Buffer.concat(chosen.map(({ canonical, expiresAt }) => encodeLine(canonical, expiresAt))));
+        await call.io.out.write(
+          Buffer.concat(chosen.map(({ canonical, expiresAt }) => encodeLine(canonical, expiresAt))),
+        );
       }
     }
-    if (wanted.size > 0 && printed === 0) throw new CliError(EXIT.notFound, 'NotFound', 'the backup holds no item of this key');
+    if (wanted.size > 0 && printed === 0)
+      throw new CliError(EXIT.notFound, 'NotFound', 'the backup holds no item of this key');
     return EXIT.ok;
   },
 };

@@ -20,7 +20,8 @@ export const list: Command = {
   async run(call) {
     const kind: ResourceKind = call.flag('restores') ? 'restore_job' : 'backup';
     const [status, name] = [call.text('status'), call.text('name')];
-    if (kind === 'restore_job' && name !== undefined) throw usageError('restore jobs have no name: --name is for backups');
+    if (kind === 'restore_job' && name !== undefined)
+      throw usageError('restore jobs have no name: --name is for backups');
     const filters = { ...(status === undefined ? {} : { status }), ...(name === undefined ? {} : { name }) };
     const pages = ApiClient.of(call).list(kind, call.argument(0), filters, call.integer('limit') ?? Infinity);
     let headed = false;
@@ -100,12 +101,15 @@ export const importCommand: Command = {
 function queryOf(call: Call, { kind }: Found): Record<string, string> {
   const query: Record<string, string> = {};
   for (const flag of ['cascade', 'purge']) if (call.flag(flag)) query[flag] = 'true';
-  if (kind === 'restore_job' && Object.keys(query).length > 0) throw usageError('--cascade and --purge are for backups');
+  if (kind === 'restore_job' && Object.keys(query).length > 0)
+    throw usageError('--cascade and --purge are for backups');
   return query;
 }
 
 function headOf(kind: ResourceKind): string[] {
-  return kind === 'backup' ? ['ID', 'NAME', 'TABLE', 'STATUS', 'STARTED', 'ITEMS', 'SIZE'] : ['ID', 'TABLE', 'STATUS', 'STARTED', 'BACKUP'];
+  return kind === 'backup'
+    ? ['ID', 'NAME', 'TABLE', 'STATUS', 'STARTED', 'ITEMS', 'SIZE']
+    : ['ID', 'TABLE', 'STATUS', 'STARTED', 'BACKUP'];
 }
 
 function rowOf(kind: ResourceKind, resource: Resource): string[] {
@@ -114,7 +118,8 @@ function rowOf(kind: ResourceKind, resource: Resource): string[] {
     const value = resource[key];
     return typeof value === 'number' ? show(value) : '-';
   };
-  if (kind === 'restore_job') return ['restore_job_id', 'table_name', 'status', 'start_date_time', 'backup_id'].map(text);
+  if (kind === 'restore_job')
+    return ['restore_job_id', 'table_name', 'status', 'start_date_time', 'backup_id'].map(text);
   const texts = ['backup_id', 'backup_name', 'table_name', 'status', 'start_date_time'].map(text);
   return [...texts, amount('item_count', showCount), amount('size_bytes', showBytes)];
 }

@@ -37,7 +37,8 @@ export const create: Command = {
         client_request_token: call.text('request-token'),
       }),
     );
-    if (call.flag('wait')) return follow(call, client, { kind: 'backup', id: idOf('backup', backup), resource: backup }, false);
+    if (call.flag('wait'))
+      return follow(call, client, { kind: 'backup', id: idOf('backup', backup), resource: backup }, false);
     await showResource(call, backup);
     return EXIT.ok;
   },

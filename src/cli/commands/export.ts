@@ -21,9 +21,17 @@ export const exportCommand: Command = {
   arguments: ['LOCATION'],
   online: false,
   options: {
-    to: { value: 'FORMAT', choices: ['dynamodb', 'csv'], help: 'dynamodb: files for DynamoDB’s table import; csv: one table' },
+    to: {
+      value: 'FORMAT',
+      choices: ['dynamodb', 'csv'],
+      help: 'dynamodb: files for DynamoDB’s table import; csv: one table',
+    },
     output: { value: 'PATH', help: 'dynamodb: an empty or new folder (required); csv: a new file (default: stdout)' },
-    compression: { value: 'NAME', choices: PART_COMPRESSIONS, help: 'of dynamodb’s files: gzip (default), zstd or none' },
+    compression: {
+      value: 'NAME',
+      choices: PART_COMPRESSIONS,
+      help: 'of dynamodb’s files: gzip (default), zstd or none',
+    },
   },
   examples: ['export ./backup --to dynamodb --output ./import', 'export ./backup --to csv > cities.csv'],
   run(call) {
@@ -41,7 +49,10 @@ async function exportDynamo(call: Call): Promise<ExitCode> {
   const archive = await OpenArchive.of(call);
   const now = Date.now();
   await refuseProblems(archive, now);
-  const parts = await PartFiles.in(resolve(call.io.cwd, folder), (call.text('compression') ?? 'gzip') as PartCompression);
+  const parts = await PartFiles.in(
+    resolve(call.io.cwd, folder),
+    (call.text('compression') ?? 'gzip') as PartCompression,
+  );
   let [items, mortal] = [0, 0];
   try {
     for await (const batch of archive.alive('export', now)) {
@@ -77,7 +88,11 @@ async function refuseProblems(archive: OpenArchive, now: number): Promise<void> 
   if (problems.size === 0) return;
   const named = [...problems].map(([name, problem]) => `${name}: ${problem}`).join('; ');
   const more = unnamed === 0 ? '' : `; and ${showCount(unnamed)} more values`;
-  throw new CliError(EXIT.failed, 'NotExportable', `nothing was written, since DynamoDB cannot take these attributes: ${named}${more}`);
+  throw new CliError(
+    EXIT.failed,
+    'NotExportable',
+    `nothing was written, since DynamoDB cannot take these attributes: ${named}${more}`,
+  );
 }
 
 async function exportCsv(call: Call): Promise<ExitCode> {
@@ -87,7 +102,8 @@ async function exportCsv(call: Call): Promise<ExitCode> {
   const columns = new CsvColumns(archive.manifest.schema);
   for await (const batch of archive.alive(path && 'columns', now)) {
     for (const { item } of batch) {
-      if (!columns.add(item)) throw new CliError(EXIT.failed, 'NotExportable', 'the items have too many attributes for a table');
+      if (!columns.add(item))
+        throw new CliError(EXIT.failed, 'NotExportable', 'the items have too many attributes for a table');
     }
   }
   if (path === undefined) {
@@ -101,7 +117,11 @@ async function exportCsv(call: Call): Promise<ExitCode> {
 }
 
 /** How many items it wrote. */
-async function writeCsv(rows: AsyncIterable<readonly DecodedItem[]>, columns: readonly string[], out: Output): Promise<number> {
+async function writeCsv(
+  rows: AsyncIterable<readonly DecodedItem[]>,
+  columns: readonly string[],
+  out: Output,
+): Promise<number> {
   let items = 0;
   await out.write(csvHeader(columns));
   for await (const batch of rows) {
@@ -137,8 +157,14 @@ async function toNewFile<T>(path: string, work: (out: Output) => Promise<T>): Pr
   }
 }
 
-async function report(call: Call, archive: OpenArchive, figures: { items: number; files: number; expiry_dropped?: number }): Promise<void> {
+async function report(
+  call: Call,
+  archive: OpenArchive,
+  figures: { items: number; files: number; expiry_dropped?: number },
+): Promise<void> {
   if (call.json) return call.io.out.json({ backup_id: archive.manifest.backup_id, ...figures });
-  const dropped = figures.expiry_dropped ? `; ${showCount(figures.expiry_dropped)} of them had an expiry, which was dropped` : '';
+  const dropped = figures.expiry_dropped
+    ? `; ${showCount(figures.expiry_dropped)} of them had an expiry, which was dropped`
+    : '';
   await call.io.err.line(`${showCount(figures.items)} items in ${showCount(figures.files)} files${dropped}`);
 }

@@ -12,19 +12,31 @@ export const restore: Command = {
   options: {
     source: { value: 'URL', help: 'where the backup lies, in place of BACKUP_ID' },
     to: { value: 'TABLE', help: 'the target (default: the table that was backed up; with --source it must be given)' },
-    'on-existing': { value: 'WHAT', choices: ['fail', 'replace', 'merge'], help: 'if the target has items: fail (default), replace or merge' },
-    format: { value: 'NAME', choices: ['auto', 'db-agnostic', 'native'], help: 'auto (default), db-agnostic or native' },
+    'on-existing': {
+      value: 'WHAT',
+      choices: ['fail', 'replace', 'merge'],
+      help: 'if the target has items: fail (default), replace or merge',
+    },
+    format: {
+      value: 'NAME',
+      choices: ['auto', 'db-agnostic', 'native'],
+      help: 'auto (default), db-agnostic or native',
+    },
     ...STRATEGY_OPTIONS,
     'request-token': { value: 'TEXT', help: 'the same text within 24 hours gives the same job, not another' },
     'dry-run': { help: 'show the plan and change nothing; a conflict is exit code 5' },
     ...WAIT_OPTIONS,
   },
-  examples: ['restore 0190a5b2-… --to threads_again --wait', 'restore --source file:///backups/0190a5b2-… --to threads --dry-run'],
+  examples: [
+    'restore 0190a5b2-… --to threads_again --wait',
+    'restore --source file:///backups/0190a5b2-… --to threads --dry-run',
+  ],
   async run(call) {
     const client = ApiClient.of(call);
     const [backupId, source] = [call.argument(0), call.text('source')];
     if ((backupId === undefined) === (source === undefined)) throw usageError('give either BACKUP_ID or --source');
-    const table = call.text('to') ?? (backupId === undefined ? undefined : (await client.find(backupId)).resource.table_name);
+    const table =
+      call.text('to') ?? (backupId === undefined ? undefined : (await client.find(backupId)).resource.table_name);
     if (table === undefined) throw usageError('--to is missing: the table to restore to');
     const job = await client.createRestore(
       table,

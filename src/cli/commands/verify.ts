@@ -11,7 +11,10 @@ export const verify: Command = {
   arguments: ['LOCATION'],
   online: false,
   options: {},
-  examples: ['verify ./data/objects/demo/0190a5b2-…', 'verify file:///backups/0190a5b2-… || mail -s "backup damaged" admin'],
+  examples: [
+    'verify ./data/objects/demo/0190a5b2-…',
+    'verify file:///backups/0190a5b2-… || mail -s "backup damaged" admin',
+  ],
   async run(call) {
     const { io } = call;
     const bar = new ProgressBar(io);
@@ -34,7 +37,10 @@ export const verify: Command = {
     });
     const { backup_id, table_name, item_count, size_bytes } = manifest;
     if (call.json) await io.out.json({ verified: true, backup_id, table_name, item_count, size_bytes });
-    else await io.out.line(`OK: ${backup_id} of ${table_name}: ${showCount(item_count)} items, ${showBytes(size_bytes)}, every digest agrees`);
+    else
+      await io.out.line(
+        `OK: ${backup_id} of ${table_name}: ${showCount(item_count)} items, ${showBytes(size_bytes)}, every digest agrees`,
+      );
     return EXIT.ok;
   },
 };
