@@ -8,6 +8,9 @@ import { createTestDatabase } from '../setup/database';
 import { until } from '../setup/until';
 import { expectStatus, ManagementClient } from './management-server';
 
+// Other programs start here, beside whatever else the machine does: patience is not what is tested.
+jest.setTimeout(180_000);
+
 const READY = /^MagnetoDB gateway ready: (http:\/\/\S+) /m;
 const MADE_UP = /^Development token.*: (\S+)$/gm;
 

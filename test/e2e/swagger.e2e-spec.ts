@@ -10,6 +10,9 @@ import { createTestDatabase, TestDatabase } from '../setup/database';
 const CHROMIUM = '/usr/bin/chromium';
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
+// Other programs start here, beside whatever else the machine does: patience is not what is tested.
+jest.setTimeout(180_000);
+
 const installed = existsSync(CHROMIUM);
 if (!installed && process.env.CI === 'true') throw new Error(`${CHROMIUM} is not there, and with CI=true it must be`);
 if (!installed) process.stderr.write(`SKIPPED: Swagger UI is not tried in a browser, since there is no ${CHROMIUM}\n`);
@@ -30,6 +33,7 @@ if (!installed) process.stderr.write(`SKIPPED: Swagger UI is not tried in a brow
     gateway = await startGateway(Object.assign(new GatewaySettings(), settings));
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
     page = await browser.newPage({ viewport: { width: 1200, height: 1600 } });
+    page.setDefaultTimeout(90_000);
     page.on('request', (request) => requested.push(request.url()));
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
