@@ -116,6 +116,8 @@ describe('checkSchema', () => {
   const index = { name: 'ByViews', rangeAttribute: 'Views', projection: { type: 'ALL' as const } };
   it.each([
     ['a set as hash key', { ...forum, hashKey: 'Tags' }],
+    ['a hash key that is not defined', { ...forum, hashKey: 'Nowhere' }],
+    ['a range key that is not defined', { ...forum, rangeKey: 'Nowhere' }],
     ['one attribute as both keys', { ...forum, rangeKey: 'ForumName' }],
     ['an index name of two letters', { ...forum, indexes: [{ ...index, name: 'ix' }] }],
     ['two indexes of one name', { ...forum, indexes: [index, { ...index, rangeAttribute: 'LastPostDateTime' }] }],

@@ -86,6 +86,8 @@ describe.each(DIALECTS)('lists in the %s dialect', (dialect) => {
       expect(idsOf(await expectStatus(busy.get(`${path}?status=RESTORED`), 200), busy.keys.restoreId)).toEqual(made);
       const other = worker.client(dialect, 'other-token', 'other');
       expect(await expectStatus(other.get(`${other.projectPath}/restores`), 200)).toEqual({ restore_jobs: [] });
+      await expectStatus(other.get(`${other.table('restored_again')}/restores/${String(made[0])}`), 404);
+      await expectStatus(busy.get(`${busy.table('another_table')}/restores/${String(made[0])}`), 404);
       expect(idsOf(await expectStatus(busy.get(`${path}?status=RESTORE_FAILED`), 200), busy.keys.restoreId)).toEqual(
         [],
       );
@@ -160,5 +162,6 @@ describe.each(DIALECTS)('lists in the %s dialect', (dialect) => {
     expect(idsOf(await expectStatus(other.get(`${other.projectPath}/backups`), 200))).toEqual([theirs[client.keys.id]]);
     expect(idsOf(await ask(`${client.projectPath}/backups?limit=1000`))).not.toContain(theirs[client.keys.id]);
     expect(await ask(`${client.table('shared_name')}/backups`)).toEqual({ backups: [] });
+    await expectStatus(client.get(`${client.table('shared_name')}/backups/${String(theirs[client.keys.id])}`), 404);
   });
 });

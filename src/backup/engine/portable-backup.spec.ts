@@ -61,6 +61,10 @@ beforeEach(() => {
       log.push(`put ${name}`);
       return inner.put(name, source);
     },
+    // As late as a listing may be.
+    async *list(): AsyncGenerator<string> {
+      yield* [];
+    },
     delete: (name: string) => {
       log.push(`delete ${name}`);
       return inner.delete(name);

@@ -84,7 +84,13 @@ describe('a portable restore', () => {
   });
 
   it('checks the bytes of a chunk before it writes the first item', async () => {
-    const [entry] = chunks;
+    // Far more than one batch, and the damage at the very end.
+    const large = Array.from({ length: 8 }, (_, index) => ({
+      item: { city: { S: 'large' }, rank: { N: String(index) }, note: { S: 'x'.repeat(500_000) } },
+    }));
+    store = new MemoryObjectStore();
+    await writeSampleArchive(store, { compression: 'none', items: large });
+    const [entry] = await chunksOf(store, await readArchive(store, BACKUP));
     if (entry === undefined) throw new Error('no chunk');
     const body = Buffer.concat((await (await store.get(entry.name))?.toArray()) ?? []);
     const last = body.lastIndexOf('x');

@@ -102,8 +102,8 @@ module.exports = [
   ...rows('src/backup/table-finder.ts', LISTS, [
     ['id-before-name', 'a table’s name is tried first', 'if (named !== undefined) return named;', 'if (named !== undefined && parseUuid(nameOrId) === undefined) return named;', 'spec dialect tries a name first'],
   ]),
-  ...rows('src/backup/backup-catalogue.ts', BACKUPS, [
-    ['another-projects-backup', 'another project’s backup is not there', 'findOneBy(BackupEntity, { projectId, id })', 'findOneBy(BackupEntity, { id })', 'fastify in the spec dialect knows what is not there'],
+  ...rows('src/backup/backup-catalogue.ts', LISTS, [
+    ['another-projects-backup', 'another project’s backup is not there', 'findOneBy(BackupEntity, { projectId, id })', 'findOneBy(BackupEntity, { id })', 'spec dialect shows a project its own'],
   ]),
   ...rows('src/backup/backup.service.ts', BACKUPS, [
     ['backup-of-another-table', 'a backup is found below its own table', 'if (row === null || !isOfTable(row, tableParam)) throw backupNotExists();', 'if (row === null) throw backupNotExists();', 'fastify in the spec dialect knows what is not there'],
@@ -118,10 +118,8 @@ module.exports = [
     ['dry-run-that-runs', 'a dry run changes nothing', 'if (request.dryRun) return { plan };', '', 'spec dialect shows the plan'],
     ['conflict-ignored', 'a conflict is answered with 409', '      throw conflictError(plan.conflict);\n', '', 'spec dialect refuses a target with items'],
     ['finished-job-kept', 'a finished restore job is forgotten', "      await tx.delete(RestoreEntity, { projectId: address.projectId, id });\n", '', 'spec dialect forgets a finished job'],
-    ['restore-of-another-project', 'another project’s restore job is not there', "if (row === null || !isOntoTable(row, tableParam))", 'if (row === null)', 'spec dialect'],
   ]),
   ...rows('src/restore/restore-planner.ts', RESTORES, [
-    ['restore-of-an-unfinished-backup', 'only a CREATED backup is restored', "if (row.status !== 'CREATED' || row.restorable === false) {", 'if (row.restorable === false) {', 'spec dialect restores only what is CREATED'],
     ['maintenance-as-500', 'a target in MAINTENANCE is 423', "if (isDomainError(error, 'TableLocked'))", "if (isDomainError(error, 'InternalError'))", 'names it in a plan'],
   ]),
   ...rows('src/restore/restore-plan.ts', PLAN, [
@@ -139,9 +137,13 @@ module.exports = [
   ]),
   ...rows('src/backup/backup.service.ts', JOBS, [
     ['quota-of-one-more', 'a quota is a quota', '(await tx.countBy(BackupEntity, { projectId })) < quota', '(await tx.countBy(BackupEntity, { projectId })) <= quota', 'the quota of backups'],
-    ['quota-overrun-at-once', 'a quota holds against many at once', "'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))'", "'SELECT $1::text'", 'the quota of backups'],
     ['change-when-finished', 'a finished backup cannot be changed', "    if (!changed)\n      throw new DomainError('ConflictError', 'The backup", "    if (row.id === '')\n      throw new DomainError('ConflictError', 'The backup", 'spec dialect (pauses, limits|holds a paused)'],
-    ['deletion-without-cancelling', 'a backup that is being made is cancelled and removed', "      seen?.status === 'CREATING' &&\n", "      seen?.status === 'DELETING' &&\n", 'spec dialect cancels and removes a backup'],
+  ]),
+  ...rows('src/restore/restore-planner.ts', JOBS, [
+    ['restore-of-an-unfinished-backup', 'only a CREATED backup is restored', "if (row.status !== 'CREATED' || row.restorable === false) {", 'if (row.restorable === false) {', 'spec dialect refuses a backup that is being made'],
+  ]),
+  ...rows('src/restore/restore.service.ts', LISTS, [
+    ['restore-of-another-table', 'a restore job is found below its own table', "if (row === null || !isOntoTable(row, tableParam))", 'if (row === null)', 'spec dialect pages restores'],
   ]),
   ...rows('src/jobs/postgres-job-queue.ts', JOBS, [
     ['pause-not-kept', 'a job can be paused', 'SET paused = coalesce($2, paused)', 'SET paused = coalesce(paused, $2)', 'spec dialect holds a paused job'],
