@@ -22,7 +22,7 @@ export interface JobSettings {
   readonly rangeBytes?: number;
   /** Most ranges a table is cut into. Default 4096. */
   readonly maxRanges?: number;
-  /** Aim at chunks of about so many bytes of items, before compression; at most 32 MiB. Default 8 MiB. */
+  /** Aim at chunks of about so many bytes of items, before compression; at most 32 MiB. Default 16 MiB. */
   readonly chunkBytes?: number;
 }
 

@@ -6,7 +6,7 @@ import { Fields } from './fields';
 import { Compression, chunkName, parseChunkName, sha256Hex } from './object-names';
 
 /** Bytes of lines that a chunk aims at. */
-export const CHUNK_RAW_BYTES = 8 * 1024 * 1024;
+export const CHUNK_RAW_BYTES = 16 * 1024 * 1024;
 /** Bytes of lines that a chunk holds at most. */
 export const MAX_CHUNK_RAW_BYTES = 64 * 1024 * 1024;
 /** A little more, for what does not compress. */

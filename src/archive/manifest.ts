@@ -24,7 +24,7 @@ export const MAX_LIST_ENTRIES = 4096;
 const MAX_DEPTH = 32;
 const MAX_RANGES = 65_536;
 const MAX_LISTS = 4096;
-/** Chunks of an archive: 2 TiB of lines in chunks of 8 MiB. A restore plans a step for each. */
+/** Chunks of an archive: 4 TiB of lines in chunks of 16 MiB. A restore plans a step for each. */
 const MAX_CHUNKS = 262_144;
 const KNOWN_FEATURES: ReadonlySet<string> = new Set(['zstd', 'gzip']);
 const HASHES = { object: 'sha256', item: 'xxh3-128', bucket: 'xxh3-128-top8' };

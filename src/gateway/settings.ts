@@ -115,7 +115,7 @@ export class GatewaySettings {
 
   @Setting('CHUNK_BYTES', 'integer', 'Aim at chunks of about so many bytes of items, before compression. Each worker holds one in memory')
   @IsInt() @Min(1) @Max(32 * 1024 * 1024)
-  chunkBytes = 8 * 1024 * 1024;
+  chunkBytes = 16 * 1024 * 1024;
 
   @Setting('MAX_BODY_BYTES', 'integer', 'Largest JSON body (not `bulk_load`)')
   @IsInt() @Min(1024)
