@@ -143,6 +143,7 @@ export function describeBackups(make: MakeHarness): void {
       );
       const blocks = await readBlocks(backend, await backend.openTable(ref), wholeRange, SMALL_BLOCKS);
       expect(blocks.length).toBeGreaterThan(3);
+      expect(blocks.reduce((sum, block) => sum + block.expiringCount, 0)).toBe(Math.ceil(items.length / 3));
       const seen: string[] = [];
       for (const block of blocks) {
         const lines = linesOf([block]).map((line) => decodeLine(INDEXED, Buffer.from(line)));
