@@ -27,7 +27,8 @@ it('finds the same lines whatever the chunks are', async () => {
       fc.boolean(),
       async (texts, chunkSizes, ended) => {
         const lines = texts.map((text) => text.replaceAll('\n', ' '));
-        if (!ended && lines.at(-1) === '') lines.pop();
+        // Without a line feed behind it, an empty last line is none.
+        while (!ended && lines.at(-1) === '') lines.pop();
         const stream = lines.join('\n') + (ended && lines.length > 0 ? '\n' : '');
         expect((await split(stream, 1_000_000, chunkSizes)).map(textOf)).toEqual(lines);
       },
