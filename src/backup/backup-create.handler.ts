@@ -7,6 +7,7 @@ import { ObjectStore, ObjectStoreRegistry } from '../storage';
 import { KeyRange, TableBackend } from '../tables';
 import { BackupEntity } from './backup.entity';
 import { backupEvent } from './backup-events';
+import { findBackup } from './backup-of-job';
 import { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
 import {
   BackupContext,
@@ -160,12 +161,6 @@ export class BackupCreateHandler implements JobHandler {
 
 function targetOf(job: JobView, params: BackupCreateParams): BackupTarget {
   return { ref: { projectId: job.projectId, name: params.tableName }, tableId: params.tableId, generation: params.generation };
-}
-
-async function findBackup(manager: EntityManager, job: JobView): Promise<BackupEntity> {
-  const row = await manager.findOneBy(BackupEntity, { projectId: job.projectId, id: job.subjectId });
-  if (row === null) throw new DomainError('InternalError', `backup ${job.subjectId} has no row`);
-  return row;
 }
 
 /** Until the transaction ends, nobody asks for the backup's deletion: whether it was asked for before is decided. */

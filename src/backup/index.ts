@@ -1,6 +1,7 @@
 export { BackupCatalogue, TableScope } from './backup-catalogue';
 export { BackupCreateDependencies, BackupCreateHandler } from './backup-create.handler';
 export { backupEvent, EventPhase } from './backup-events';
+export { findBackup } from './backup-of-job';
 export { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
 export { BACKUP_STATUSES, BackupEntity, BackupObjectEntity, BackupStatus, safeBigint } from './backup.entity';
 export { BackupModule } from './backup.module';

@@ -1,7 +1,7 @@
 import { DataSource, EntityManager } from 'typeorm';
 import { deleteArchive } from '../archive';
-import { BACKUP_DELETE_JOB, BackupDeleteParams, BackupEntity, TypeormBackupLedger, backupEvent } from '../backup';
-import { Clock, DomainError } from '../kernel';
+import { BACKUP_DELETE_JOB, BackupDeleteParams, BackupEntity, TypeormBackupLedger, backupEvent, findBackup } from '../backup';
+import { Clock } from '../kernel';
 import { JobError, JobHandler, JobView, StepContext, StepOutcome, failPoint } from '../jobs';
 import { Notifier } from '../notifications';
 import { ObjectStoreRegistry } from '../storage';
@@ -60,10 +60,4 @@ export class BackupDeleteHandler implements JobHandler {
 /** The id of an imported backup is a stranger's word: the ledger under it may be that of another project's backup. */
 function hasLedger(row: BackupEntity): boolean {
   return !row.imported;
-}
-
-async function findBackup(manager: EntityManager, job: JobView): Promise<BackupEntity> {
-  const row = await manager.findOneBy(BackupEntity, { projectId: job.projectId, id: job.subjectId });
-  if (row === null) throw new DomainError('InternalError', `backup ${job.subjectId} has no row`);
-  return row;
 }
