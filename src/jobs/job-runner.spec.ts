@@ -228,7 +228,9 @@ describe('JobRunner', () => {
     const longId = await enqueue('long');
     await until(async () => (await progressOf(longId)).stepsDone > 3);
     await untilState(await enqueue('short'), 'succeeded');
-    expect((await progressOf(longId)).state).toBe('running');
+    // Two would also be left to a short job that had to wait for the last ones.
+    const { stepsDone, stepsTotal } = await progressOf(longId);
+    expect(stepsTotal - stepsDone).toBeGreaterThan(2);
     release();
     await untilState(longId, 'succeeded');
   });
