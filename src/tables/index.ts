@@ -1,2 +1,3 @@
 export * from './table-backend';
 export { createPostgresTableBackend, PostgresTableBackendOptions } from './postgres';
+export { LockObserver, Locked, withTableLock } from './with-table-lock';

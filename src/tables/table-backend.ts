@@ -143,8 +143,16 @@ export type PublishMode =
 export interface TableLock {
   /** Who holds it, e.g. a job id. */
   readonly owner: string;
-  /** Milliseconds since the epoch; the lock is void afterwards, whatever happens. */
-  readonly deadline: number;
+  /** So long after the call, by the backend's own clock, the lock is void, whatever happens. */
+  readonly seconds: number;
+}
+
+/** A table in MAINTENANCE. */
+export interface LockedTable {
+  readonly ref: TableRef;
+  readonly owner: string;
+  /** Until the deadline. */
+  readonly secondsLeft: number;
 }
 
 /**
@@ -223,10 +231,16 @@ export interface TableBackend {
   endMerge(ref: TableRef, owner: string): Promise<void>;
 
   // -- Locks and care -------------------------------------------------------------------------------------
-  /** Puts the table in MAINTENANCE until `unlock` or the deadline. Held by another owner: `ConflictError`. Again by the same: moves the deadline. */
+  /**
+   * Puts the table in MAINTENANCE until `unlock` or the deadline. Data calls are refused at once; when it resolves, none that was let in
+   * before is on its way any more, in any process (docs/adr/0005-maintenance.md). Held by another owner: `TableLocked`. Again by the
+   * same: moves the deadline. Calls that do not end: `ServiceUnavailable`, `transient`, and the table is not locked.
+   */
   lock(ref: TableRef, lock: TableLock): Promise<void>;
-  /** Idempotent; another owner's lock is left alone. */
-  unlock(ref: TableRef, owner: string): Promise<void>;
+  /** Idempotent; another owner's lock is left alone. Was the table locked by this owner until now, so that nothing was written under the lock? */
+  unlock(ref: TableRef, owner: string): Promise<boolean>;
+  /** Every table in MAINTENANCE. Cheap: asked before each data call. */
+  lockedTables(): Promise<LockedTable[]>;
   /** Drops what is past its grace (replaced contents, expired items, old marks). Safe to call from any process at any time. */
   sweep(): Promise<void>;
   /** Can the backend be reached? Throws `ServiceUnavailable` if not. */

@@ -328,7 +328,7 @@ describe('a table in MAINTENANCE', () => {
     const { forum, subject } = item;
     const postKey = { forum, subject };
     const ref = { projectId: 'demo', name: locked };
-    await server.backend.lock(ref, { owner: 'test', deadline: Date.now() + 60_000 });
+    await server.backend.lock(ref, { owner: 'test', seconds: 60 });
     const calls: [string, JsonObject][] = [
       [`tables/${locked}/put_item`, { item }],
       [`tables/${locked}/get_item`, { key: postKey }],

@@ -149,7 +149,7 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
       const client = server.client(dialect);
       const table = await makeTable(server.backend, 2);
       const ref = { projectId: 'demo', name: table };
-      await server.backend.lock(ref, { owner: 'test', deadline: Date.now() + 60_000 });
+      await server.backend.lock(ref, { owner: 'test', seconds: 60 });
       const asked = await expectStatus(client.createBackup(table), 202);
       await server.backend.unlock(ref, 'test');
       const made = await client.finished(() => client.backup(table, asked[client.keys.id]), 'CREATING');

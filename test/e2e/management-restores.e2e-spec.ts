@@ -188,7 +188,7 @@ describe.each(DIALECTS)('restores in the %s dialect', (dialect) => {
   it('answers 423 for a target in MAINTENANCE, and names it in a plan', async () => {
     const target = await makeTable(server.backend, 0);
     const ref = { projectId: 'demo', name: target };
-    await server.backend.lock(ref, { owner: 'test', deadline: Date.now() + 60_000 });
+    await server.backend.lock(ref, { owner: 'test', seconds: 60 });
     const locked = await refused(client.createRestore(target, fromId()), 423, 'TableLocked');
     expect(Number(locked.headers.get('retry-after'))).toBeGreaterThan(0);
     const answer = await expectStatus(client.createRestore(target, fromId({ dry_run: true })), 200);

@@ -15,7 +15,7 @@ import { BinaryCopyWriter } from './binary-format';
 import { contentColumns, createContent, createIndexes, isLive, retireContent } from './content';
 import { Connection, Queryable } from './database';
 import { SQL_STATE, sqlState, tableChanged } from './errors';
-import { Content, ContentRow, TableRow, lockBuildExclusive, lockBuildShared, lockExclusive } from './registry';
+import { Content, ContentRow, TableRow, lockBuildExclusive, lockBuildShared, lockExclusive, requireNoLock } from './registry';
 import { RowBatch, StoredRow } from './row-batch';
 import { Services, expiryCutoff } from './services';
 import { dropRetired } from './sweep';
@@ -115,6 +115,7 @@ export class Builds {
     }
     if (!table || table.id !== mode.tableId)
       throw conflict(`Table '${name}' is no longer the one that was to be restored into.`);
+    requireNoLock(table);
     if (mode.mode === 'fill') await this.checkFillable(tx, table, content, mode.generation);
     await tx.query(`UPDATE magnetodb.table_info SET content_id = $2 WHERE id = $1`, [table.id, content.id]);
     await tx.query(`UPDATE magnetodb.table_contents SET table_id = $2 WHERE id = $1`, [content.id, table.id]);

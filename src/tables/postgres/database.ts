@@ -30,7 +30,8 @@ export interface TransactionOptions {
 const MAX_TRIES = 8;
 /** A lock that is not had by then: `ServiceUnavailable`. */
 const LOCK_TIMEOUT_MILLIS = 20_000;
-const IDLE_TRANSACTION_MILLIS = 60_000;
+/** Shorter than the wait for a lock: a stopped process with an open transaction makes others wait, not fail. */
+const IDLE_TRANSACTION_MILLIS = 15_000;
 /** The driver's own timeout, for a server that no longer answers at all, comes so much after the server's. */
 const SILENCE_MILLIS = 5_000;
 /** Of a copy, at most so much is worked on before other calls of this process have their turn. */

@@ -63,8 +63,11 @@ export function tableChanged(): DomainError {
   return new DomainError('TableChanged', 'The table was dropped or replaced meanwhile.');
 }
 
-/** @param deadline milliseconds since the epoch; @param now likewise */
-export function tableLocked(name: string, deadline: number, now: number): DomainError {
-  const retryAfterSeconds = Math.max(1, Math.ceil((deadline - now) / 1000));
+/** Locks are short, and mostly released long before their deadline: nobody is sent away for longer. */
+const MAX_LOCKED_RETRY_SECONDS = 5;
+
+/** @param secondsLeft until the lock's deadline */
+export function tableLocked(name: string, secondsLeft: number): DomainError {
+  const retryAfterSeconds = Math.min(MAX_LOCKED_RETRY_SECONDS, Math.max(1, Math.ceil(secondsLeft)));
   return new DomainError('TableLocked', `Table '${name}' is in maintenance.`, { retryAfterSeconds, transient: true });
 }

@@ -74,8 +74,8 @@ export class ItemReader {
 
   private async read<T>(ref: TableRef, work: (content: Content) => Promise<T>): Promise<T> {
     return retryVanished(async () => {
-      const { db, registry, clock } = this.services;
-      return work((await registry.requireUnlocked(db, ref, clock.now())).content);
+      const { db, registry } = this.services;
+      return work((await registry.requireUnlocked(db, ref)).content);
     });
   }
 

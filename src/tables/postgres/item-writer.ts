@@ -107,7 +107,7 @@ export class ItemWriter {
 
   private async write<T>(ref: TableRef, work: (table: TableRow, tx: Connection) => Promise<T>): Promise<T> {
     return this.services.db.transaction({ prelude: lockShared(ref) }, async (tx) =>
-      work(await this.services.registry.requireUnlocked(tx, ref, this.services.clock.now()), tx),
+      work(await this.services.registry.requireUnlocked(tx, ref), tx),
     );
   }
 

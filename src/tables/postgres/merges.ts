@@ -3,7 +3,7 @@ import { TableHandle } from '../table-backend';
 import { keyCollision, sameRow } from './builds';
 import { Connection } from './database';
 import { tableChanged } from './errors';
-import { TableRow, lockExclusive, lockShared } from './registry';
+import { TableRow, lockExclusive, lockShared, requireNoLock } from './registry';
 import { RowBatch, StoredRow, writeTimeSql } from './row-batch';
 import { Services, expiryCutoff } from './services';
 
@@ -18,7 +18,7 @@ export class Merges {
   async begin(ref: TableRef, owner: string): Promise<{ handle: TableHandle; writeTimeMicros: number }> {
     // Exclusive, so that no write is on its way that knows nothing of marks.
     return this.services.db.transaction({ prelude: lockExclusive(ref) }, async (tx) => {
-      const table = await this.services.registry.requireUnlocked(tx, ref, this.services.clock.now());
+      const table = await this.services.registry.requireUnlocked(tx, ref);
       await tx.query(
         `INSERT INTO magnetodb.table_merges (table_id, owner, write_time)
          SELECT $1, $2, ${writeTimeSql(table.mergeTime)} ON CONFLICT DO NOTHING`,
@@ -42,13 +42,13 @@ export class Merges {
   ): Promise<void> {
     if (!Number.isSafeInteger(writeTimeMicros))
       throw new DomainError('InternalError', 'A write time must be an integer.');
-    const { db, registry, clock } = this.services;
+    const { db, registry } = this.services;
     await db.transaction({ maintenance: true, prelude: lockShared(ref) }, async (tx) => {
       const table = await registry.find(tx, ref);
       // No merge running: it was ended, or its content replaced; without marks, merging would bring deleted items back.
       if (table?.id !== handle.tableId || table.content.id !== handle.generation || table.mergeTime === null)
         throw tableChanged();
-      await registry.requireUnlocked(tx, ref, clock.now());
+      requireNoLock(table);
       await this.mergeInto(tx, table, items, writeTimeMicros);
     });
   }

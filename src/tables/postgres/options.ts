@@ -6,7 +6,7 @@ export interface PostgresTableBackendOptions {
   readonly connectionString: string;
   /** Most connections of this process. Default 10. */
   readonly maxConnections?: number;
-  /** Decides what has expired and which locks are void. Default: the system's. */
+  /** Decides what has expired. Default: the system's. (Locks go by the server's clock.) */
   readonly clock?: Clock;
   /** A data call that takes longer ends in `ServiceUnavailable`. Milliseconds, default 30,000. */
   readonly statementTimeoutMillis?: number;

@@ -16,6 +16,7 @@ import { TestDatabase, createTestDatabase } from '../../../test/setup/database';
 import { until } from '../../../test/setup/until';
 import { TableBackend } from '../table-backend';
 import { createPostgresTableBackend } from './postgres-table-backend';
+import { lockShared } from './registry';
 
 let database: TestDatabase;
 /** Holds locks, so that a call stops where a test wants it to. */
@@ -59,8 +60,8 @@ async function physicalTable(backend: TableBackend, ref: TableRef): Promise<stri
   return `magnetodb_data.c_${(await backend.openTable(ref)).generation.replaceAll('-', '')}`;
 }
 
-describe('whoever locks or swaps a table', () => {
-  it.each(['lock', 'replace', 'drop', 'merge'])('waits for the writes on their way (%s)', async (what) => {
+describe('whoever swaps a table', () => {
+  it.each(['replace', 'drop', 'merge'])('waits for the writes on their way (%s)', async (what) => {
     await withBackend(async (backend) => {
       const ref = await freshTable(backend);
       const item = plainItem('a', 1);
@@ -69,7 +70,6 @@ describe('whoever locks or swaps a table', () => {
       const build = await backend.openBuild('demo', newId(), PLAIN);
       await backend.sealBuild(build);
       const acts: Record<string, () => Promise<unknown>> = {
-        lock: () => backend.lock(ref, { owner: 'job', deadline: Date.now() + 60_000 }),
         replace: () => backend.publishBuild(build, ref.name, { mode: 'replace', tableId: id, graceSeconds: 60 }),
         drop: () => backend.dropTable(ref),
         merge: () => backend.beginMerge(ref, 'job'),
@@ -123,7 +123,81 @@ describe('whoever locks or swaps a table', () => {
   });
 });
 
+describe('MAINTENANCE', () => {
+  /** A write of `a/1` that waits for its row until the holder lets go; the table. */
+  async function stuckWrite(backend: TableBackend): Promise<{ ref: TableRef; write: Promise<unknown> }> {
+    const ref = await freshTable(backend);
+    await put(backend, ref, [plainItem('a', 1)]);
+    await holder.query(`BEGIN; SELECT * FROM ${await physicalTable(backend, ref)} FOR UPDATE`);
+    const write = backend.putItem(ref, plainItem('a', 1, { v: s('late') }), {});
+    write.catch(() => undefined);
+    await waiting(1);
+    return { ref, write };
+  }
+
+  const inMaintenance = (backend: TableBackend, ref: TableRef): Promise<true> =>
+    until(async () => (await backend.describeTable(ref)).status === 'MAINTENANCE');
+
+  it('waits for the writes on their way, and refuses others meanwhile without making them queue', async () => {
+    await withBackend(async (backend) => {
+      const { ref, write } = await stuckWrite(backend);
+      const order: string[] = [];
+      const locking = backend.lock(ref, { owner: 'job', seconds: 60 }).then(() => order.push('locked'));
+      await inMaintenance(backend, ref);
+      const free = await freshTable(backend);
+      // Were they to wait, the pool's four connections would be gone, for other tables too.
+      const refused = Array.from({ length: 20 }, () => backend.putItem(ref, plainItem('b', 1), {}));
+      for (const each of refused) await expect(each).rejects.toEqual(code('TableLocked'));
+      await backend.putItem(free, plainItem('a', 1), {});
+      expect(order).toEqual([]);
+      await holder.query('ROLLBACK');
+      await Promise.all([write.then(() => order.push('written')), locking]);
+      expect(order).toEqual(['written', 'locked']);
+      expect(await backend.unlock(ref, 'job')).toBe(true);
+      expect(await scanAll(backend, ref)).toEqual([plainItem('a', 1, { v: s('late') })]);
+    });
+  });
+
+  it('is given up, and leaves the table free, if its time is over before the writes on their way are', async () => {
+    await withBackend(async (backend) => {
+      const { ref, write } = await stuckWrite(backend);
+      await expect(backend.lock(ref, { owner: 'job', seconds: 1 })).rejects.toEqual(
+        expect.objectContaining({ code: 'ServiceUnavailable', transient: true }),
+      );
+      const row = await observer.query(`SELECT lock_owner, lock_deadline FROM magnetodb.table_info WHERE name = $1`, [ref.name]);
+      expect(row.rows).toEqual([{ lock_owner: null, lock_deadline: null }]);
+      await holder.query('ROLLBACK');
+      await write;
+    });
+  });
+
+  it('ends a transaction that holds the table and does not go on', async () => {
+    await withBackend(async (backend) => {
+      const ref = await freshTable(backend);
+      const stopped = new Client({ connectionString: database.url });
+      stopped.on('error', () => undefined);
+      await stopped.connect();
+      await stopped.query(`BEGIN; ${lockShared(ref)}; INSERT INTO ${await physicalTable(backend, ref)} (hash_key, range_key, written_at) VALUES ('x', 'x', 0)`);
+      await backend.lock(ref, { owner: 'job', seconds: 60 });
+      await expect(stopped.query('COMMIT')).rejects.toThrow();
+      expect((await observer.query(`SELECT FROM ${await physicalTable(backend, ref)}`)).rowCount).toBe(0);
+      expect(await backend.unlock(ref, 'job')).toBe(true);
+    });
+  });
+});
+
 describe('the sweep', () => {
+  it('forgets locks that ran out, and no other', async () => {
+    await withBackend(async (backend) => {
+      const [dead, alive] = [await freshTable(backend), await freshTable(backend)];
+      for (const ref of [dead, alive]) await backend.lock(ref, { owner: ref.name, seconds: 60 });
+      await observer.query(`UPDATE magnetodb.table_info SET lock_deadline = 1 WHERE name = $1`, [dead.name]);
+      await backend.sweep();
+      const rows = await observer.query(`SELECT name FROM magnetodb.table_info WHERE lock_owner IS NOT NULL`);
+      expect(rows.rows).toEqual([{ name: alive.name }]);
+    });
+  });
+
   it('leaves out a table that is busy, and does the others', async () => {
     await withBackend(async (backend) => {
       const past = Math.floor(Date.now() / 1000) - 10;

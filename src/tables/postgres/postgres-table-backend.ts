@@ -11,6 +11,7 @@ import {
 import {
   BuildHandle,
   KeyRange,
+  LockedTable,
   Page,
   PublishMode,
   QueryRequest,
@@ -38,6 +39,7 @@ import { Registry } from './registry';
 import { Services } from './services';
 import { sweep } from './sweep';
 import { TableAdmin } from './table-admin';
+import { TableLocks } from './table-locks';
 
 /**
  * MagnetoDB tables in PostgreSQL (docs/adr/0004-postgres-tables.md). Brings the registry up to date first.
@@ -64,6 +66,7 @@ class PostgresTableBackend implements TableBackend {
   private readonly ranges: RangeReader;
   private readonly builds: Builds;
   private readonly merges: Merges;
+  private readonly locks: TableLocks;
 
   constructor(private readonly services: Services) {
     this.tables = new TableAdmin(services);
@@ -72,6 +75,7 @@ class PostgresTableBackend implements TableBackend {
     this.ranges = new RangeReader(services);
     this.builds = new Builds(services, this.tables);
     this.merges = new Merges(services);
+    this.locks = new TableLocks(services);
   }
 
   createTable(ref: TableRef, schema: TableSchema): Promise<TableDescription> {
@@ -188,11 +192,15 @@ class PostgresTableBackend implements TableBackend {
   }
 
   lock(ref: TableRef, lock: TableLock): Promise<void> {
-    return translated(() => this.tables.lock(ref, lock));
+    return translated(() => this.locks.lock(ref, lock));
   }
 
-  unlock(ref: TableRef, owner: string): Promise<void> {
-    return translated(() => this.tables.unlock(ref, owner));
+  unlock(ref: TableRef, owner: string): Promise<boolean> {
+    return translated(() => this.locks.unlock(ref, owner));
+  }
+
+  lockedTables(): Promise<LockedTable[]> {
+    return translated(() => this.locks.list());
   }
 
   sweep(): Promise<void> {

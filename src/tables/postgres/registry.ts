@@ -21,9 +21,8 @@ export interface TableRow {
   readonly id: string;
   readonly content: Content;
   readonly createdAt: number;
-  readonly lockOwner: string | null;
-  /** Milliseconds since the epoch. */
-  readonly lockDeadline: number | null;
+  /** Milliseconds until the lock's deadline when the row was read, by the server's clock; void if not positive. Null: no lock. */
+  readonly lockLeft: number | null;
   /**
    * The latest write time of the merges that run (microseconds), null if none does. Ordinary writes must be later than it, even if the
    * server's clock was set back, and deletes leave marks.
@@ -42,8 +41,11 @@ export interface ContentRow {
 /** Contents never change, so their schemas are parsed once; so many are kept. */
 const MAX_REMEMBERED = 1000;
 
+/** Milliseconds since the epoch. Locks go by this clock alone: those of gateways may differ. */
+export const SERVER_NOW = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`;
+
 const TABLE_COLUMNS = `
-  t.project_id, t.name, t.id, t.created_at, t.lock_owner, t.lock_deadline, c.id AS content_id, c.schema::text AS schema,
+  t.project_id, t.name, t.id, t.created_at, t.lock_deadline - ${SERVER_NOW} AS lock_left, c.id AS content_id, c.schema::text AS schema,
   (SELECT max(m.write_time) FROM magnetodb.table_merges m WHERE m.table_id = t.id) AS merge_time
   FROM magnetodb.table_info t JOIN magnetodb.table_contents c ON c.id = t.content_id`;
 
@@ -52,8 +54,7 @@ interface RawTable {
   readonly name: string;
   readonly id: string;
   readonly created_at: string;
-  readonly lock_owner: string | null;
-  readonly lock_deadline: string | null;
+  readonly lock_left: string | null;
   readonly content_id: string;
   readonly schema: string;
   readonly merge_time: string | null;
@@ -86,10 +87,10 @@ export class Registry {
     return table;
   }
 
-  /** @throws DomainError TableNotExistsException, TableLocked. @param now milliseconds since the epoch */
-  async requireUnlocked(db: Queryable, ref: TableRef, now: number): Promise<TableRow> {
+  /** @throws DomainError TableNotExistsException, TableLocked */
+  async requireUnlocked(db: Queryable, ref: TableRef): Promise<TableRow> {
     const table = await this.require(db, ref);
-    if (isLocked(table, now)) throw tableLocked(ref.name, table.lockDeadline ?? now, now);
+    requireNoLock(table);
     return table;
   }
 
@@ -154,8 +155,7 @@ export class Registry {
       id: row.id,
       content: this.content(row.content_id, row.schema),
       createdAt: Number(row.created_at),
-      lockOwner: row.lock_owner,
-      lockDeadline: row.lock_deadline === null ? null : Number(row.lock_deadline),
+      lockLeft: row.lock_left === null ? null : Number(row.lock_left),
       mergeTime: row.merge_time === null ? null : Number(row.merge_time),
     };
   }
@@ -180,9 +180,13 @@ export function contentTableName(contentId: string): string {
   return `c_${contentId.replaceAll('-', '')}`;
 }
 
-/** @param now milliseconds since the epoch */
-export function isLocked(table: TableRow, now: number): boolean {
-  return table.lockDeadline !== null && table.lockDeadline > now;
+export function isLocked({ lockLeft }: TableRow): boolean {
+  return lockLeft !== null && lockLeft > 0;
+}
+
+/** @throws DomainError TableLocked */
+export function requireNoLock(table: TableRow): void {
+  if (isLocked(table)) throw tableLocked(table.ref.name, (table.lockLeft ?? 0) / 1000);
 }
 
 /** PostgreSQL's text cannot hold U+0000 nor lone surrogates: such a name is nobody's. */
@@ -191,15 +195,21 @@ export function storable(text: string): boolean {
 }
 
 /**
- * Advisory locks keep writers apart from whoever swaps, drops or locks a table: each write holds its table's name shared, all
- * others hold it exclusively, and so wait for the writes on their way and are seen by all later ones.
+ * Advisory locks keep writers apart from whoever swaps or drops a table: each write holds its table's name shared, all
+ * others hold it exclusively, and so wait for the writes on their way and are seen by all later ones. MAINTENANCE waits for them, too, but
+ * does not queue (see `TableLocks`).
  */
 export function lockShared(ref: TableRef): string {
-  return `SELECT pg_advisory_xact_lock_shared(${lockNumber(`table\0${ref.projectId}\0${ref.name}`)})`;
+  return `SELECT pg_advisory_xact_lock_shared(${tableNumber(ref)})`;
 }
 
 export function lockExclusive(ref: TableRef): string {
-  return `SELECT pg_advisory_xact_lock(${lockNumber(`table\0${ref.projectId}\0${ref.name}`)})`;
+  return `SELECT pg_advisory_xact_lock(${tableNumber(ref)})`;
+}
+
+/** The number of a table's advisory lock. */
+export function tableNumber(ref: TableRef): bigint {
+  return lockNumber(`table\0${ref.projectId}\0${ref.name}`);
 }
 
 /** Loading holds a build shared; sealing, publishing and dropping it hold it exclusively. */

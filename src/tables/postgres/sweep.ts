@@ -1,6 +1,6 @@
 import { Database } from './database';
 import { SQL_STATE, sqlState } from './errors';
-import { TableRow, contentTable, isLocked, lockShared } from './registry';
+import { SERVER_NOW, TableRow, contentTable, isLocked, lockShared } from './registry';
 import { Services, expiryCutoff } from './services';
 
 /** What is in use for longer than this is left to the next sweep. */
@@ -36,15 +36,24 @@ async function unlessBusy<T>(work: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Contents past their grace, expired items, and delete marks that no merge needs any more. */
+/** Locks that ran out, contents past their grace, expired items, and delete marks that no merge needs any more. */
 export async function sweep(services: Services): Promise<void> {
   const { db, registry } = services;
   const now = services.clock.now();
+  await forgetVoidLocks(db);
   const due = await db.query<{ id: string }>(`SELECT id FROM magnetodb.table_contents WHERE drop_after <= $1`, [now]);
   for (const { id } of due.rows) await dropRetired(db, id, now);
   for (const table of await registry.list(db, undefined)) {
     while (await unlessBusy(() => sweepTable(services, table)));
   }
+}
+
+/** They hinder nobody any more; but their holder died, and its name should not stay. */
+async function forgetVoidLocks(db: Database): Promise<void> {
+  await db.query(
+    `UPDATE magnetodb.table_info SET lock_owner = NULL, lock_deadline = NULL
+      WHERE lock_deadline IS NOT NULL AND lock_deadline <= ${SERVER_NOW}`,
+  );
 }
 
 /** One short transaction, so that nobody waits for long; true: there may be more to do. */
@@ -53,7 +62,7 @@ async function sweepTable(services: Services, listed: TableRow): Promise<boolean
   return services.db.transaction({ prelude: lockShared(listed.ref), lockTimeoutMillis: BUSY_MILLIS }, async (tx) => {
     const table = await services.registry.find(tx, listed.ref);
     // While a merge runs, what expired still tells it that a newer write was there.
-    if (!table || table.mergeTime !== null || isLocked(table, services.clock.now())) return false;
+    if (!table || table.mergeTime !== null || isLocked(table)) return false;
     const { sqlName, id } = table.content;
     const expired = await tx.query(
       `DELETE FROM ${sqlName} WHERE ctid = ANY (ARRAY(

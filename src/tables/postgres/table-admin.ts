@@ -8,7 +8,6 @@ import {
   newId,
   validationError,
 } from '../../kernel';
-import { TableLock } from '../table-backend';
 import { createContent, createIndexes, measure, retireContent } from './content';
 import { Database, Queryable } from './database';
 import { SQL_STATE, sqlState } from './errors';
@@ -16,7 +15,7 @@ import { Services } from './services';
 import { TableRow, isLocked, lockExclusive, retryVanished, storable } from './registry';
 import { dropRetired } from './sweep';
 
-/** Tables as such: made, described, listed, locked and dropped. */
+/** Tables as such: made, described, listed and dropped. */
 export class TableAdmin {
   private readonly db: Database;
 
@@ -82,7 +81,7 @@ export class TableAdmin {
   async drop(ref: TableRef): Promise<TableDescription> {
     const now = this.services.clock.now();
     const dropped = await this.db.transaction({ prelude: lockExclusive(ref) }, async (tx) => {
-      const row = await this.services.registry.requireUnlocked(tx, ref, now);
+      const row = await this.services.registry.requireUnlocked(tx, ref);
       const description = await this.describeRow(tx, row);
       await tx.query(`DELETE FROM magnetodb.table_info WHERE id = $1`, [row.id]);
       await retireContent(tx, row.content.id, now);
@@ -90,28 +89,6 @@ export class TableAdmin {
     });
     await dropRetired(this.db, dropped.row.content.id, now);
     return { ...dropped.description, status: 'DELETING' };
-  }
-
-  async lock(ref: TableRef, lock: TableLock): Promise<void> {
-    await this.db.transaction({ prelude: lockExclusive(ref) }, async (tx) => {
-      const row = await this.services.registry.require(tx, ref);
-      if (isLocked(row, this.services.clock.now()) && row.lockOwner !== lock.owner) {
-        throw new DomainError('ConflictError', `Table '${ref.name}' is in maintenance by another.`);
-      }
-      await tx.query(`UPDATE magnetodb.table_info SET lock_owner = $2, lock_deadline = $3 WHERE id = $1`, [
-        row.id,
-        lock.owner,
-        Math.ceil(lock.deadline),
-      ]);
-    });
-  }
-
-  async unlock(ref: TableRef, owner: string): Promise<void> {
-    if (!storable(ref.projectId) || !storable(ref.name)) return;
-    await this.db.query(
-      `UPDATE magnetodb.table_info SET lock_owner = NULL, lock_deadline = NULL WHERE project_id = $1 AND name = $2 AND lock_owner = $3`,
-      [ref.projectId, ref.name, owner],
-    );
   }
 
   /** @throws the driver's error if the content has been dropped since the row was read */
@@ -122,7 +99,7 @@ export class TableAdmin {
       ...row.ref,
       id: row.id,
       schema: row.content.schema,
-      status: isLocked(row, now) ? 'MAINTENANCE' : 'ACTIVE',
+      status: isLocked(row) ? 'MAINTENANCE' : 'ACTIVE',
       createdAt: row.createdAt,
       generation: row.content.id,
       itemCount: usage.itemCount,

@@ -1,7 +1,9 @@
-import { isDomainError } from '../../../src/kernel';
+import { TableRef, isDomainError, newId } from '../../../src/kernel';
 import {
   MakeHarness,
+  PLAIN,
   code,
+  decoded,
   freshTable,
   itemTexts,
   plainItem,
@@ -16,7 +18,6 @@ import {
 export function describeLocks(make: MakeHarness): void {
   describe('locks', () => {
     const harness = useHarness(make);
-    const millis = (): number => harness().now() * 1000;
 
     it('stop every data call on that table only, in every process, and say when to come back', async () => {
       const { backend, open } = harness();
@@ -25,7 +26,7 @@ export function describeLocks(make: MakeHarness): void {
       const free = await freshTable(backend);
       const key = plainItem('a', 1);
       await backend.putItem(ref, key, {});
-      await backend.lock(ref, { owner: 'job', deadline: millis() + 30_000 });
+      await backend.lock(ref, { owner: 'job', seconds: 30 });
       expect((await other.describeTable(ref)).status).toBe('MAINTENANCE');
       const calls: (() => Promise<unknown>)[] = [
         () => other.getItem(ref, key, { consistent: false }),
@@ -54,29 +55,76 @@ export function describeLocks(make: MakeHarness): void {
     it('have one owner, who may move the deadline', async () => {
       const { backend, pass } = harness();
       const ref = await freshTable(backend);
-      await backend.lock(ref, { owner: 'one', deadline: millis() + 5_000 });
-      await expect(backend.lock(ref, { owner: 'two', deadline: millis() + 5_000 })).rejects.toEqual(
-        code('ConflictError'),
-      );
-      await backend.lock(ref, { owner: 'one', deadline: millis() + 60_000 });
+      await backend.lock(ref, { owner: 'one', seconds: 5 });
+      await expect(backend.lock(ref, { owner: 'two', seconds: 5 })).rejects.toEqual(code('TableLocked'));
+      await backend.lock(ref, { owner: 'one', seconds: 60 });
       await pass(6);
-      await backend.unlock(ref, 'two');
+      expect(await backend.unlock(ref, 'two')).toBe(false);
       expect((await backend.describeTable(ref)).status).toBe('MAINTENANCE');
-      await backend.unlock(ref, 'one');
-      await backend.unlock(ref, 'one');
-      await backend.lock(ref, { owner: 'two', deadline: millis() + 5_000 });
+      expect(await backend.unlock(ref, 'one')).toBe(true);
+      expect(await backend.unlock(ref, 'one')).toBe(false);
+      await backend.lock(ref, { owner: 'two', seconds: 5 });
     });
 
     it('are void after their deadline, whatever happens', async () => {
       const { backend, pass } = harness();
       const ref = await freshTable(backend);
-      await backend.lock(ref, { owner: 'dead', deadline: millis() + 5_000 });
+      await backend.lock(ref, { owner: 'dead', seconds: 5 });
       await pass(6);
       expect((await backend.describeTable(ref)).status).toBe('ACTIVE');
       await backend.putItem(ref, plainItem('a', 1), {});
-      await backend.lock(ref, { owner: 'alive', deadline: millis() + 5_000 });
-      await backend.unlock(ref, 'dead');
+      await backend.lock(ref, { owner: 'alive', seconds: 5 });
+      expect(await backend.unlock(ref, 'dead')).toBe(false);
       expect((await backend.describeTable(ref)).status).toBe('MAINTENANCE');
+    });
+
+    it('say at their release that they ran out', async () => {
+      const { backend, pass } = harness();
+      const ref = await freshTable(backend);
+      await backend.lock(ref, { owner: 'slow', seconds: 5 });
+      await pass(6);
+      expect(await backend.unlock(ref, 'slow')).toBe(false);
+    });
+
+    it('are listed, in every process, until they end', async () => {
+      const { backend, open, pass } = harness();
+      const other = await open();
+      const [one, two] = [await freshTable(backend), await freshTable(backend)];
+      const listed = async (): Promise<unknown[]> =>
+        (await other.lockedTables()).filter(({ ref }) => [one.name, two.name].includes(ref.name));
+      await backend.lock(one, { owner: 'job', seconds: 60 });
+      await backend.lock(two, { owner: 'dead', seconds: 5 });
+      const entry = (ref: TableRef, owner: string): object => ({ ref, owner, secondsLeft: expect.any(Number) });
+      expect(await listed()).toEqual(expect.arrayContaining([entry(one, 'job'), entry(two, 'dead')]));
+      await pass(6);
+      expect(await listed()).toEqual([entry(one, 'job')]);
+      await backend.unlock(one, 'job');
+      expect(await listed()).toEqual([]);
+    });
+
+    it('keep builds from being published and merges from beginning, until they end', async () => {
+      const { backend } = harness();
+      const ref = await freshTable(backend);
+      const { id, generation } = await backend.describeTable(ref);
+      const build = await backend.openBuild('demo', newId(), PLAIN);
+      await backend.loadItems(build, [decoded(PLAIN, plainItem('new', 1))]);
+      await backend.sealBuild(build);
+      const merging = await freshTable(backend);
+      const { handle, writeTimeMicros } = await backend.beginMerge(merging, 'restore');
+      for (const locked of [ref, merging]) await backend.lock(locked, { owner: 'job', seconds: 60 });
+      const calls: (() => Promise<unknown>)[] = [
+        () => backend.publishBuild(build, ref.name, { mode: 'fill', tableId: id, generation }),
+        () => backend.publishBuild(build, ref.name, { mode: 'replace', tableId: id, graceSeconds: 0 }),
+        () => backend.beginMerge(ref, 'another'),
+        () => backend.mergeItems(merging, handle, [decoded(PLAIN, plainItem('a', 1))], writeTimeMicros),
+      ];
+      for (const call of calls) {
+        const error: unknown = await call().catch((each: unknown) => each);
+        expect(error).toEqual(expect.objectContaining({ code: 'TableLocked', transient: true }));
+      }
+      await backend.unlock(ref, 'job');
+      await backend.publishBuild(build, ref.name, { mode: 'fill', tableId: id, generation });
+      expect(await scanAll(backend, ref)).toEqual([plainItem('new', 1)]);
     });
 
     it('wait for the writes that are on their way: none lands afterwards', async () => {
@@ -93,7 +141,7 @@ export function describeLocks(make: MakeHarness): void {
           },
         ),
       );
-      await backend.lock(ref, { owner: 'job', deadline: millis() + 60_000 });
+      await backend.lock(ref, { owner: 'job', seconds: 60 });
       const atLock = itemTexts(await readBlocks(other, handle));
       const taken = (await Promise.all(writes)).filter(Boolean).length;
       expect(itemTexts(await readBlocks(other, handle))).toEqual(atLock);
@@ -104,7 +152,7 @@ export function describeLocks(make: MakeHarness): void {
       const { backend } = harness();
       const ref = await freshTable(backend);
       await put(backend, ref, plainItems(3));
-      await backend.lock(ref, { owner: 'job', deadline: millis() + 60_000 });
+      await backend.lock(ref, { owner: 'job', seconds: 60 });
       await backend.sweep();
       await expect(backend.dropTable(ref)).rejects.toEqual(code('TableLocked'));
       await backend.unlock(ref, 'job');

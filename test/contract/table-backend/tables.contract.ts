@@ -80,7 +80,7 @@ export function describeTables(make: MakeHarness): void {
         () => backend.scan(ref, { segment: 0, totalSegments: 1 }),
         () => backend.openTable(ref),
         () => backend.beginMerge(ref, 'job'),
-        () => backend.lock(ref, { owner: 'job', deadline: Date.now() + 60_000 }),
+        () => backend.lock(ref, { owner: 'job', seconds: 60 }),
       ];
       for (const call of calls) await expect(call()).rejects.toEqual(code('TableNotExistsException'));
       await backend.unlock(ref, 'job');

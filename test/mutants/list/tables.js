@@ -39,13 +39,9 @@ module.exports = [
     ['merge-resurrects-deletes', 'a merge brings back nothing that was deleted since', 'const marked = mergeTime !== null;', 'const marked = mergeTime === 0;', 'later writes and deletes win'],
     ['update-without-a-lock', 'no addition is lost', 'AND range_key = $2 FOR UPDATE`', 'AND range_key = $2`', 'additions are lost by nobody'],
     ['write-without-a-condition', 'a write is made only if what is expected holds', 'if (options.expected && !meetsExpected(found.item, options.expected)) {', 'if (options.expected && found === undefined) {', 'are written only if what is expected holds'],
-    ['write-into-maintenance', 'a locked table takes no write', 'work(await this.services.registry.requireUnlocked(tx, ref, this.services.clock.now()), tx)', 'work(await this.services.registry.require(tx, ref), tx)', 'stop every data call on that table only'],
     ['expired-item-there', 'an expired item is not there', 'const expired = expiresAt !== null && expiresAt <= expiryCutoff(this.services);', 'const expired = expiresAt !== null && expiresAt < 0;', 'do not exist from their second on|can be made anew'],
     ['expiry-lost-by-an-update', 'an update keeps the expiry', 'options.expiresAt === undefined ? found.expiresAt : options.expiresAt', 'options.expiresAt ?? null', 'keep their expiry through updates'],
     ['expiry-lost-by-a-put', 'a put sets the expiry', 'item: canonicalItem(item), expiresAt: options.expiresAt ?? null };', 'item: canonicalItem(item), expiresAt: null };', 'keep their expiry through updates'],
-  ]),
-  ...rows('src/tables/postgres/item-writer.ts', LOCKS, [
-    ['write-unseen-by-locks', 'whoever locks a table waits for its writes', 'return this.services.db.transaction({ prelude: lockShared(ref) }', 'return this.services.db.transaction({}', 'on their way \\(lock\\)'],
   ]),
   ...rows('src/tables/postgres/content.ts', CONTRACT, [
     ['expired-items-read', 'an expired item is not read', 'item IS NOT NULL AND (expires_at IS NULL OR expires_at > ${cutoff})', 'item IS NOT NULL AND ${cutoff} > 0', 'do not exist from their second on'],
@@ -75,14 +71,11 @@ module.exports = [
   ]),
   ...rows('src/tables/postgres/registry.ts', CONTRACT, [
     ['replaced-content-read', 'a replaced table is noticed', "if (!found || found.state === 'retired') throw tableChanged();", 'if (!found) throw tableChanged();', 'notices that the table was dropped, or replaced'],
-    ['lock-for-ever', 'a lock ends with its deadline', 'return table.lockDeadline !== null && table.lockDeadline > now;', 'return table.lockDeadline !== null;', 'are void after their deadline'],
     ['tables-of-all-projects', 'projects are apart', '`SELECT ${TABLE_COLUMNS} WHERE t.project_id = $1 AND t.name = $2`', "`SELECT ${TABLE_COLUMNS} WHERE $1 <> '' AND t.name = $2`", 'have one name a project'],
   ]),
   ...rows('src/tables/postgres/table-admin.ts', CONTRACT, [
     ['name-taken-twice', 'a name is taken once, and said to be', 'if (await this.services.registry.find(tx, ref)) throw tableAlreadyExists(ref.name);', '', 'have one name a project'],
     ['tables-listed-twice', 'a page of names begins behind the last one', 'AND name > $2 ORDER', 'AND name >= $2 ORDER', 'are listed by the bytes'],
-    ['lock-of-another-owner', 'a lock has one owner', ' && row.lockOwner !== lock.owner', ' && row.lockOwner === null', 'have one owner'],
-    ['unlock-by-anybody', 'a lock is its owner’s', 'AND lock_owner = $3`', 'AND $3::text IS NOT NULL`', 'have one owner'],
   ]),
   ...rows('src/tables/postgres/sweep.ts', CONTRACT, [
     ['sweep-of-everything', 'the sweep takes what has expired', 'WHERE expires_at <= $1 LIMIT', 'WHERE $1 > 0 LIMIT', 'are swept away, and others are not'],
