@@ -7,7 +7,7 @@ import { DELETED_NAME, MANIFEST_NAME, STARTED_NAME, isArchiveName } from './obje
 const PARALLEL = 8;
 const MAX_LIST_BYTES = MAX_LIST_ENTRIES * 1025;
 const LISTS = /lists\/[0-9a-f]{64}\.jsonl/g;
-const CHUNKS = /chunks\/[0-9a-f]{64}\.jsonl(?:\.zst|\.gz)?/g;
+const CHUNKS = /chunks\/[0-9a-f]{64}\.(?:jsonl|pgcopy)(?:\.zst|\.gz)?/g;
 
 export interface DeleteOptions {
   readonly signal?: AbortSignal;

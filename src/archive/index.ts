@@ -6,10 +6,13 @@ export {
   MAX_CHUNK_RAW_BYTES,
   chunkEntryFromJson,
   encodeChunk,
+  encodeNativeChunk,
   readChunk,
+  readNativeChunk,
 } from './chunk';
 export { DeleteOptions, archiveObjectNames, deleteArchive } from './deletion';
-export { ArchiveManifest, ChunkListEntry, FORMAT_VERSION, ManifestDraft, RangeSummary } from './manifest';
+export { ArchiveManifest, ChunkListEntry, FORMAT_VERSION, ManifestDraft, NativeFacts, RangeSummary } from './manifest';
+export { NATIVE_POSTGRESQL } from './native-rows';
 export { COMPRESSIONS, Compression, DELETED_NAME, MANIFEST_NAME, STARTED_NAME } from './object-names';
-export { readChunkEntries, readManifest, verifyArchive } from './reader';
+export { checkBuckets, digestChunk, readChunkEntries, readManifest, verifyArchive } from './reader';
 export { writeManifest, writeStarted } from './writer';

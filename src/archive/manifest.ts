@@ -13,6 +13,7 @@ import {
 } from '../kernel';
 import { damaged } from './archive-store';
 import { Fields } from './fields';
+import { NATIVE_POSTGRESQL } from './native-rows';
 import { COMPRESSIONS, Compression, MANIFEST_NAME, isListName, listName, sha256Hex } from './object-names';
 
 export const FORMAT_NAME = 'magnetodb-backup';
@@ -26,7 +27,9 @@ const MAX_RANGES = 65_536;
 const MAX_LISTS = 4096;
 /** Chunks of an archive: 4 TiB of lines in chunks of 16 MiB. A restore plans a step for each. */
 const MAX_CHUNKS = 262_144;
-const KNOWN_FEATURES: ReadonlySet<string> = new Set(['zstd', 'gzip']);
+/** The feature that a native backup's reader must know, by its format. */
+const NATIVE_FEATURES: ReadonlyMap<string, string> = new Map([[NATIVE_POSTGRESQL, `native-${NATIVE_POSTGRESQL}`]]);
+const KNOWN_FEATURES: ReadonlySet<string> = new Set(['zstd', 'gzip', ...NATIVE_FEATURES.values()]);
 const HASHES = { object: 'sha256', item: 'xxh3-128', bucket: 'xxh3-128-top8' };
 
 /** A key range that was read: what it held. */
@@ -45,6 +48,14 @@ export interface ChunkListEntry {
   readonly chunks: number;
 }
 
+/** What a native backup's rows are. */
+export interface NativeFacts {
+  /** The layout of its rows: it is restored as it is only where the tables' is the same. */
+  readonly format: string;
+  /** Version of the server that wrote the rows, for people. */
+  readonly server_version: string;
+}
+
 /** What the writer of a backup says of it; see docs/archive-format.md, "Manifest". */
 export interface ManifestDraft {
   readonly backup_id: string;
@@ -56,7 +67,9 @@ export interface ManifestDraft {
   /** Kind of the backend that the table lived in. */
   readonly backend: string;
   readonly type: 'full';
-  readonly data_format: 'db-agnostic';
+  readonly data_format: 'db-agnostic' | 'native';
+  /** Exactly if it is native. */
+  readonly native?: NativeFacts;
   readonly base_backup_id: null;
   readonly compression: Compression;
   /** Milliseconds since the epoch. */
@@ -64,7 +77,7 @@ export interface ManifestDraft {
   readonly finished_at: number;
   readonly item_count: number;
   readonly expiring_count: number;
-  /** Bytes of all lines. */
+  /** Bytes of all lines, or of all files of rows. */
   readonly table_size_bytes: number;
   /** Bytes of all chunks as stored. */
   readonly size_bytes: number;
@@ -92,7 +105,7 @@ export function encodeManifest(draft: ManifestDraft, lists: readonly ChunkListEn
   const json = {
     format: FORMAT_NAME,
     format_version: FORMAT_VERSION,
-    requires: draft.compression === 'none' ? [] : [draft.compression],
+    requires: [...(draft.compression === 'none' ? [] : [draft.compression]), ...nativeFeature(draft)],
     backup_id: draft.backup_id,
     backup_name: draft.backup_name,
     project_id: draft.project_id,
@@ -102,6 +115,7 @@ export function encodeManifest(draft: ManifestDraft, lists: readonly ChunkListEn
     backend: draft.backend,
     type: draft.type,
     data_format: draft.data_format,
+    ...(draft.native && { native: draft.native }),
     base_backup_id: draft.base_backup_id,
     started_at: isoTime(draft.started_at),
     finished_at: isoTime(draft.finished_at),
@@ -143,6 +157,8 @@ export function decodeManifest(bytes: Buffer): ArchiveManifest {
   const manifest = readManifestFields(fields);
   const needed = manifest.compression === 'none' || requires.includes(manifest.compression);
   if (!needed) throw fields.wrong('requires', 'lacks the compression');
+  if (!nativeFeature(manifest).every((feature) => requires.includes(feature)))
+    throw fields.wrong('requires', 'lacks the native format');
   checkAddsUp(manifest, fields);
   return manifest;
 }
@@ -179,6 +195,22 @@ function readRequires(fields: Fields): readonly string[] {
   return requires;
 }
 
+function nativeFeature({ native }: Pick<ManifestDraft, 'native'>): string[] {
+  const feature = native && NATIVE_FEATURES.get(native.format);
+  return feature === undefined ? [] : [feature];
+}
+
+function readNative(fields: Fields): { native?: NativeFacts } {
+  if (fields.raw('data_format') !== 'native') return {};
+  const native = new Fields(fields.raw('native'), MANIFEST_NAME);
+  return {
+    native: {
+      format: native.oneOf('format', [...NATIVE_FEATURES.keys()]),
+      server_version: native.text('server_version', 255),
+    },
+  };
+}
+
 function readManifestFields(fields: Fields): ArchiveManifest {
   const hashes = new Fields(fields.raw('hashes'), MANIFEST_NAME);
   for (const [use, name] of Object.entries(HASHES)) hashes.oneOf(use, [name]);
@@ -196,7 +228,8 @@ function readManifestFields(fields: Fields): ArchiveManifest {
     schema: fields.read('table', schemaFromJson),
     backend: fields.text('backend'),
     type: fields.oneOf('type', ['full']),
-    data_format: fields.oneOf('data_format', ['db-agnostic']),
+    data_format: fields.oneOf('data_format', ['db-agnostic', 'native']),
+    ...readNative(fields),
     base_backup_id: null,
     compression: fields.oneOf('compression', COMPRESSIONS),
     started_at: fields.time('started_at'),

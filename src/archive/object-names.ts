@@ -8,12 +8,16 @@ export const DELETED_NAME = 'deleted.json';
 export const COMPRESSIONS = ['zstd', 'gzip', 'none'] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
 
-const EXTENSIONS: Readonly<Record<Compression, string>> = { zstd: '.jsonl.zst', gzip: '.jsonl.gz', none: '.jsonl' };
-const CHUNK_NAME = /^chunks\/([0-9a-f]{64})(\.jsonl(?:\.zst|\.gz)?)$/;
+/** What a chunk holds: lines of items, or rows in PostgreSQL's binary copy format. */
+export const CHUNK_CONTENTS = ['jsonl', 'pgcopy'] as const;
+export type ChunkContents = (typeof CHUNK_CONTENTS)[number];
+
+const EXTENSIONS: Readonly<Record<Compression, string>> = { zstd: '.zst', gzip: '.gz', none: '' };
+const CHUNK_NAME = /^chunks\/([0-9a-f]{64})\.(jsonl|pgcopy)((?:\.zst|\.gz)?)$/;
 const LIST_NAME = /^lists\/([0-9a-f]{64})\.jsonl$/;
 
-export function chunkName(sha256: string, compression: Compression): string {
-  return `chunks/${sha256}${EXTENSIONS[compression]}`;
+export function chunkName(sha256: string, compression: Compression, contents: ChunkContents = 'jsonl'): string {
+  return `chunks/${sha256}.${contents}${EXTENSIONS[compression]}`;
 }
 
 export function listName(sha256: string): string {
@@ -21,10 +25,14 @@ export function listName(sha256: string): string {
 }
 
 /** What a chunk's name says of it; undefined if it is no chunk's name. */
-export function parseChunkName(name: string): { sha256: string; compression: Compression } | undefined {
-  const [, sha256, extension] = CHUNK_NAME.exec(name) ?? [];
+export function parseChunkName(
+  name: string,
+): { sha256: string; compression: Compression; contents: ChunkContents } | undefined {
+  const [, sha256, kind, extension] = CHUNK_NAME.exec(name) ?? [];
   const compression = COMPRESSIONS.find((each) => EXTENSIONS[each] === extension);
-  return sha256 === undefined || compression === undefined ? undefined : { sha256, compression };
+  const contents = CHUNK_CONTENTS.find((each) => each === kind);
+  if (sha256 === undefined || compression === undefined || contents === undefined) return undefined;
+  return { sha256, compression, contents };
 }
 
 export function isListName(name: string): boolean {

@@ -1,4 +1,4 @@
-import { DomainError, TableDigest, digestFromHex, digestHex, parseBoundedJson } from '../kernel';
+import { DomainError, TableDigest, TableSchema, digestFromHex, digestHex, parseBoundedJson } from '../kernel';
 import { ArchiveStore, damaged, readObject } from './archive-store';
 import { ChunkEntry, chunkEntryFromJson, readChunk } from './chunk';
 import { ArchiveManifest, ChunkListEntry, MAX_LIST_ENTRIES, MAX_MANIFEST_BYTES, decodeManifest } from './manifest';
@@ -50,15 +50,47 @@ export async function verifyArchive(
   const manifest = await readManifest(store, options.signal);
   const digest = new TableDigest();
   for await (const entry of readChunkEntries(store, manifest, options.signal)) {
-    for await (const batch of readChunk(store, entry, manifest.schema, options.signal)) {
-      for (const item of batch) digest.add(item.bucket, item.digest);
-    }
+    digest.merge(await digestChunk(store, entry, manifest.schema, options));
     options.onChunk?.(entry);
   }
-  const differing = digest.differingBuckets(TableDigest.fromJSON(manifest.buckets));
+  checkBuckets(manifest, digest);
+  return manifest;
+}
+
+/**
+ * Reads a chunk and proves it; gives the digest of its items.
+ * @param onBatch awaited for each batch of items, so that a reader can be slowed down
+ * @throws DomainError ArchiveDamaged naming the chunk
+ */
+export async function digestChunk(
+  store: ArchiveStore,
+  entry: ChunkEntry,
+  schema: TableSchema,
+  options: {
+    readonly signal?: AbortSignal;
+    readonly onBatch?: (amount: { items: number; bytes: number }) => Promise<void>;
+  } = {},
+): Promise<TableDigest> {
+  const digest = new TableDigest();
+  for await (const batch of readChunk(store, entry, schema, options.signal)) {
+    let bytes = 0;
+    for (const item of batch) {
+      digest.add(item.bucket, item.digest);
+      bytes += item.canonical.length;
+    }
+    await options.onBatch?.({ items: batch.length, bytes });
+  }
+  return digest;
+}
+
+/**
+ * All items that were read must be those that the manifest counts, bucket by bucket.
+ * @throws DomainError ArchiveDamaged
+ */
+export function checkBuckets(manifest: ArchiveManifest, found: TableDigest): void {
+  const differing = found.differingBuckets(TableDigest.fromJSON(manifest.buckets));
   if (differing.length > 0)
     throw damaged(MANIFEST_NAME, `differs from the items in ${differing.length} of its buckets`);
-  return manifest;
 }
 
 async function readList(
@@ -80,8 +112,12 @@ async function readList(
 function readEntry(manifest: ArchiveManifest, line: string, object: string): ChunkEntry {
   if (line.length > MAX_ENTRY_BYTES) throw damaged(object, 'is too long');
   const entry = chunkEntryFromJson(parseLine(line, object), object);
-  if (parseChunkName(entry.name)?.compression !== manifest.compression) {
+  const named = parseChunkName(entry.name);
+  if (named?.compression !== manifest.compression) {
     throw damaged(object, 'is damaged: the chunk is not compressed as the manifest says');
+  }
+  if ((named.contents === 'pgcopy') !== (manifest.data_format === 'native')) {
+    throw damaged(object, 'is damaged: the chunk is not of the format that the manifest says');
   }
   return entry;
 }

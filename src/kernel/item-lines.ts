@@ -95,7 +95,15 @@ export class LineBlockBuilder {
 export function decodeLine(schema: TableSchema, line: Buffer): DecodedItem {
   if (line.length > MAX_LINE_BYTES) throw damaged('is too long');
   const { itemEnd, expiresAt } = splitLine(line);
-  const itemBytes = line.subarray(HEAD.length, itemEnd);
+  return decodeItem(schema, line.subarray(HEAD.length, itemEnd), expiresAt);
+}
+
+/**
+ * Reads one item's JSON, as `decodeLine` reads that of a line.
+ * @throws DomainError ArchiveDamaged, saying what is wrong
+ */
+export function decodeItem(schema: TableSchema, itemBytes: Buffer, expiresAt: number | undefined): DecodedItem {
+  if (itemBytes.length > MAX_LINE_BYTES) throw damaged('is too long');
   if (!isUtf8(itemBytes)) throw damaged('is not UTF-8');
   const scanned = scanCanonicalItem(schema, itemBytes);
   if (scanned) return new DecodedLine(itemBytes, scanned.canonicalKey, scanned.defined, expiresAt);
@@ -128,6 +136,17 @@ class DecodedLine implements DecodedItem {
   get item(): Item {
     return itemFromCanonical(this.canonical);
   }
+}
+
+/**
+ * The item without the attributes of these names, with its own canonical form and digest; the same item if it has none of them.
+ * Key attributes must not be among them.
+ */
+export function withoutAttributes(decoded: DecodedItem, names: ReadonlySet<string>): DecodedItem {
+  const kept = (item: Item): Item => new Map([...item].filter(([name]) => !names.has(name)));
+  const { item } = decoded;
+  if (![...item.keys()].some((name) => names.has(name))) return decoded;
+  return new DecodedLine(canonicalItem(kept(item)), decoded.canonicalKey, kept(decoded.defined), decoded.expiresAt);
 }
 
 /** Any spelling of the numbers, any order; but minimal JSON: white space, needless escapes and doubled names change the length. */

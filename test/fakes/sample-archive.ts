@@ -4,7 +4,9 @@ import {
   ChunkEntry,
   Compression,
   ManifestDraft,
+  NativeFacts,
   encodeChunk,
+  encodeNativeChunk,
   writeManifest,
   writeStarted,
 } from '../../src/archive';
@@ -95,7 +97,7 @@ export async function writeSampleArchive(store: ArchiveStore, options: ArchiveOp
   await writeStarted(store, { backupId, startedAt: Date.UTC(2026, 0, 1) });
   for (let start = 0; start < items.length; start += perChunk) {
     const range = start < items.length / 2 ? 0 : 1;
-    const { entry, digest } = await writeChunk(store, items.slice(start, start + perChunk), range, options.compression);
+    const { entry, digest } = await writeChunk(store, items.slice(start, start + perChunk), range, options);
     entries.push(entry);
     ranges[range]?.merge(digest);
     total.merge(digest);
@@ -133,11 +135,35 @@ export async function writeSampleArchive(store: ArchiveStore, options: ArchiveOp
   return draft;
 }
 
+export const NATIVE_FACTS: NativeFacts = { format: 'postgresql-1', server_version: '15.18' };
+
+/** The item as a row of a native chunk; its key columns are spelt somehow. */
+export function rowOf({ item, expiresAt }: SampleItem): Buffer {
+  const parsed = parseItem(item);
+  const key = (name: string): Buffer | null => (parsed.has(name) ? Buffer.from(String(parsed.get(name)?.value)) : null);
+  const expiry = Buffer.alloc(8);
+  expiry.writeBigInt64BE(BigInt(expiresAt ?? 0));
+  const fields = [
+    key('city'),
+    key('rank'),
+    canonicalItem(parsed),
+    expiresAt === undefined ? null : expiry,
+    key('photo'),
+  ];
+  const parts: Buffer[] = [Buffer.from([0, fields.length])];
+  for (const field of fields) {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(field?.length ?? -1);
+    parts.push(length, field ?? Buffer.alloc(0));
+  }
+  return Buffer.concat(parts);
+}
+
 async function writeChunk(
   store: ArchiveStore,
   items: readonly SampleItem[],
   range: number,
-  compression: Compression,
+  { compression, draft }: ArchiveOptions,
 ): Promise<{ entry: ChunkEntry; digest: TableDigest }> {
   const builder = new LineBlockBuilder();
   for (const { item, expiresAt } of items) {
@@ -145,7 +171,10 @@ async function writeChunk(
     builder.add(canonicalItem(parsed), canonicalKey(sampleSchema, parsed), expiresAt);
   }
   const block = builder.take('');
-  const { name, sha256, rawBytes, body } = await encodeChunk([block.lines], compression);
+  const { name, sha256, rawBytes, body } =
+    draft?.data_format === 'native'
+      ? await encodeNativeChunk(items.map(rowOf), compression)
+      : await encodeChunk([block.lines], compression);
   await store.put(name, { size: body.length, open: () => Readable.from([body], { objectMode: false }) });
   const entry: ChunkEntry = {
     name,

@@ -7,7 +7,7 @@ module.exports = [
     ['chunk-sha256', 'a chunk’s stored bytes are proved', "if (sha256Hex(body) !== entry.sha256) throw damaged(entry.name, 'is damaged: its SHA-256 differs');", '', 'one flipped bit anywhere'],
     ['chunk-set-digest', 'a chunk’s items are proved', "if (digest.totalHex() !== entry.digest) throw damaged(entry.name, 'is damaged: its set digest differs');", '', 'within a chunk is noticed'],
     ['chunk-expiring-count', 'a chunk’s expiring items are counted', 'if (expiring !== entry.expiring) throw', 'if (expiring < 0) throw', 'within a chunk is noticed|a list that says something else'],
-    ['chunk-missing', 'a missing chunk is noticed', 'const raw = await fetchChunk(store, entry, signal);', 'const raw = await fetchChunk(store, entry, signal).catch(() => undefined);\n  if (raw === undefined) return;', 'a missing chunk is noticed'],
+    ['chunk-missing', 'a missing chunk is noticed', 'const { raw, contents } = await fetchChunk(store, entry, signal);\n  const items =', 'const fetched = await fetchChunk(store, entry, signal).catch(() => undefined);\n  if (fetched === undefined) return;\n  const { raw, contents } = fetched;\n  const items =', 'a missing chunk is noticed'],
     ['chunk-of-any-size', 'chunks are bounded when they are written', 'if (raw.length > MAX_CHUNK_RAW_BYTES) throw', 'if (raw.length < 0) throw', 'hold 64 MiB of lines at most'],
     ['chunk-not-stopped', 'reading stops when it is told to', '      signal?.throwIfAborted();\n', '', 'stops when told to'],
   ]),
