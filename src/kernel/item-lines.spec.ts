@@ -21,6 +21,8 @@ function decode(text: string) {
   return decodeLine(anyItemSchema, Buffer.from(text, 'utf8'));
 }
 
+const key = '"h":{"S":"x"},"r":{"N":"1"}';
+
 describe('lines', () => {
   it('keep item, key, expiry and digests', () => {
     fc.assert(
@@ -57,7 +59,6 @@ describe('lines', () => {
     expect(decode('{"Item":{"h":{"S":""},"r":{"N":"0"},"s":{"SS":[]},"m":{"SSM":{}}}}').item.size).toBe(4);
   });
 
-  const key = '"h":{"S":"x"},"r":{"N":"1"}';
   it.each([
     '',
     '{',
@@ -130,6 +131,19 @@ describe('the quick way to read a canonical item', () => {
         }
       }),
     );
+  });
+
+  it.each([
+    ['attributes', '"b":{"S":""},"a":{"S":""}'],
+    ['doubled attributes', '"a":{"S":""},"a":{"S":""}'],
+    ['a set', '"a":{"SS":["y","x"]}'],
+    ['doubles in a set', '"a":{"SS":["x","x"]}'],
+    ['keys of a map', '"a":{"SSM":{"y":"","x":""}}'],
+    ['doubled keys of a map', '"a":{"SSM":{"x":"","x":""}}'],
+  ])('never takes a text for canonical whose order is wrong: %s', (_what, attributes) => {
+    const inOrder = `{"a":{"SS":["x","y"]},"b":{"SSM":{"x":"","y":""}},${key}}`;
+    expect(scanCanonicalItem(anyItemSchema, Buffer.from(inOrder))).toBeDefined();
+    expect(scanCanonicalItem(anyItemSchema, Buffer.from(`{${attributes},${key}}`))).toBeUndefined();
   });
 
   it('never takes a text for canonical that is not', () => {
