@@ -84,7 +84,11 @@ const PORTS: Provider[] = [
     inject: [SENDERS, CLOCK],
     useFactory: (senders: readonly NotificationSender[], clock: Clock) => new Notifier({ clock, senders: senders.map((sender) => sender.name) }),
   },
-  { provide: JOB_QUEUE, inject: [DATA_SOURCE], useFactory: (dataSource: DataSource) => new PostgresJobQueue(dataSource) },
+  {
+    provide: JOB_QUEUE,
+    inject: [DATA_SOURCE, BACKUP_RESTORE_OPTIONS],
+    useFactory: (dataSource: DataSource, { logger }: BackupRestoreOptions) => new PostgresJobQueue(dataSource, logger ?? silentLogger),
+  },
 ];
 
 const WORKERS: Provider[] = [

@@ -24,6 +24,8 @@ export interface JobView {
   readonly subjectId: string;
   readonly params: Json;
   readonly createdAt: number;
+  /** W3C `traceparent` of the request that asked for it, where that was traced. */
+  readonly traceParent: string | undefined;
 }
 
 export interface NewStep {

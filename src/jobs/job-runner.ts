@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { NotificationListener, isRetryableDatabaseError } from '../database';
 import { DomainError } from '../kernel';
 import { PollLoop } from '../notifications';
-import type { Logger } from '../telemetry';
+import { JobTelemetry, Logger } from '../telemetry';
 import { JobControl } from './job-control';
 import type { JobHandler } from './job-handler';
 import { JOBS_CHANNEL } from './job-rows';
@@ -16,6 +16,8 @@ export interface JobRunnerOptions {
   readonly dataSource: DataSource;
   readonly log: Logger;
   readonly settings?: Partial<JobSettings>;
+  /** Default: nobody watches. */
+  readonly telemetry?: JobTelemetry;
 }
 
 const SWEEP_EVERY_MILLIS = 3_600_000;
@@ -35,6 +37,7 @@ export class JobRunner {
   private readonly watch: PollLoop;
   private readonly listener: NotificationListener;
   private readonly log: Logger;
+  private readonly telemetry: JobTelemetry;
   private deadlines: NodeJS.Timeout | undefined;
   private sweptAt: number | undefined;
   private draining = false;
@@ -42,6 +45,7 @@ export class JobRunner {
   constructor(options: JobRunnerOptions) {
     this.settings = { ...DEFAULT_JOB_SETTINGS, ...options.settings };
     this.log = options.log;
+    this.telemetry = options.telemetry ?? new JobTelemetry();
     this.ledger = new StepLedger(options.dataSource, this.settings, randomUUID());
     const loop = (pass: () => Promise<void>, millis: number): PollLoop => new PollLoop(pass, millis, (error) => this.complain(error));
     this.claims = loop(() => this.claimAll(), this.settings.pollMillis);
@@ -104,7 +108,7 @@ export class JobRunner {
   private run(step: ClaimedStep, claimedAt: number): void {
     const handler = this.handlers.get(step.job.kind);
     if (handler === undefined) throw new DomainError('InternalError', `claimed a step of unknown kind ${step.job.kind}`);
-    const run = new StepRun(step, handler, this.controlOf(step.job.id), this.ledger, this.settings, this.log, claimedAt);
+    const run = new StepRun(step, handler, this.controlOf(step.job.id), this.ledger, this.settings, this.log, this.telemetry, claimedAt);
     const ended = this.steer(run).finally(() => {
       this.runs.delete(run);
       this.claims.wake();

@@ -17,6 +17,8 @@ export class JobEntity {
   @Column('text', { name: 'project_id' }) projectId: string;
   @Column('uuid', { name: 'subject_id' }) subjectId: string;
   @Column('json') params: unknown;
+  /** W3C `traceparent` of the request that asked for the job. */
+  @Column('text', { name: 'trace_parent', nullable: true }) traceParent: string | null;
   @Column('text') state: JobState;
   /** `queued`, then the handler's stages, or `cleanup`. */
   @Column('text') stage: string;

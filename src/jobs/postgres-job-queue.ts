@@ -1,20 +1,24 @@
 import { DataSource, EntityManager, In } from 'typeorm';
 import { DomainError } from '../kernel';
+import { Logger, currentTraceParent, silentLogger } from '../telemetry';
 import type { JobProgress, JobQueue, Json, RateLimit } from './job-handler';
 import { announce, beginFailing, insertSteps, returning } from './job-rows';
 import { JobEntity } from './job.entity';
 
 /** The queue of jobs in the job database. Needs no runner in the same process. */
 export class PostgresJobQueue implements JobQueue {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly log: Logger = silentLogger,
+  ) {}
 
   async enqueue(
     tx: EntityManager,
     job: { id: string; kind: string; projectId: string; subjectId: string; params: Json; rateLimit?: RateLimit | null },
   ): Promise<void> {
     await tx.query(
-      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params, bytes_per_second, items_per_second)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params, bytes_per_second, items_per_second, trace_parent)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
       [
         job.id,
         job.kind,
@@ -23,8 +27,11 @@ export class PostgresJobQueue implements JobQueue {
         JSON.stringify(job.params),
         job.rateLimit?.bytesPerSecond ?? null,
         job.rateLimit?.itemsPerSecond ?? null,
+        currentTraceParent() ?? null,
       ],
     );
+    // A host whose logger knows the request writes its id on this line: so a job is found from a request, and the other way round.
+    this.log.info({ job_id: job.id, job_kind: job.kind, subject_id: job.subjectId }, 'a job is asked for');
     await insertSteps(tx, job.id, 0, [{ payload: job.params }]);
     await announce(tx);
   }

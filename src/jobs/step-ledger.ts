@@ -16,6 +16,14 @@ export interface ClaimedStep {
   readonly job: JobRow;
 }
 
+/** How a job ended. */
+export interface EndedJob {
+  readonly state: 'succeeded' | 'failed';
+  readonly error: JobError | null;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
 /** What the watch wants to know of a job whose steps run here. */
 export interface JobCondition {
   readonly id: string;
@@ -151,9 +159,9 @@ export class StepLedger {
 
   /**
    * Ends the step, and with it, if it was the last one, its stage or the job. A job whose very last step has ended
-   * succeeds, even if it was cancelled a moment ago: its work is done and seen.
+   * succeeds, even if it was cancelled a moment ago: its work is done and seen. Says how the job ended, if it did.
    */
-  async finish(step: ClaimedStep, handler: JobHandler, outcome: StepOutcome): Promise<void> {
+  async finish(step: ClaimedStep, handler: JobHandler, outcome: StepOutcome): Promise<EndedJob | undefined> {
     const ended = await this.dataSource.transaction(async (tx) => {
       await this.fence(tx, step);
       await outcome.inTransaction?.(tx);
@@ -168,29 +176,31 @@ export class StepLedger {
       // The job's row lock comes here: of steps that end together, the later one sees that it is the last.
       const job = await addProgress(tx, step, outcome.progress ?? {}, 1);
       if (step.cleanup) return this.end(tx, handler, job, outcome.succeeded === true ? 'succeeded' : 'failed');
-      if (await stageHasOpenSteps(tx, job)) return false;
+      if (await stageHasOpenSteps(tx, job)) return undefined;
       if (last) return this.end(tx, handler, job, 'succeeded');
       if (job.error === null) await advance(tx, job, handler);
       await announce(tx);
-      return false;
+      return undefined;
     });
-    if (ended) failPoint('job.after-terminal');
+    if (ended !== undefined) failPoint('job.after-terminal');
+    return ended;
   }
 
-  private async end(tx: EntityManager, handler: JobHandler, job: JobRow, state: 'succeeded' | 'failed'): Promise<true> {
+  private async end(tx: EntityManager, handler: JobHandler, job: JobRow, state: 'succeeded' | 'failed'): Promise<EndedJob> {
     if (state === 'succeeded') await handler.succeeded(viewOf(job), tx);
     else await handler.failed(viewOf(job), job.error ?? { type: 'InternalError', message: 'the job failed' }, tx);
     await markEnded(tx, job.id, state);
     failPoint('job.before-terminal');
-    return true;
+    return endedJob(job, state);
   }
 
   /** Last resort, when the handler cannot end its job however often it is asked to: nothing stays running for ever. */
-  async endWithoutHandler(step: ClaimedStep): Promise<void> {
+  async endWithoutHandler(step: ClaimedStep): Promise<EndedJob> {
     await this.dataSource.transaction(async (tx) => {
       await this.fence(tx, step);
       await markEnded(tx, step.job.id, 'failed');
     });
+    return endedJob(step.job, 'failed');
   }
 
   /** Gives the step back. `countAttempt`: was it a failure, or only interrupted? */
@@ -281,6 +291,10 @@ export class StepLedger {
     );
     if (rows.length === 0) throw new LeaseLost();
   }
+}
+
+function endedJob(job: JobRow, state: EndedJob['state']): EndedJob {
+  return { state, error: state === 'failed' ? job.error : null, startedAt: (job.started_at ?? job.created_at).getTime() };
 }
 
 /** Adds to the job's counters, which locks its row. */

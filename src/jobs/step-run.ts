@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { isRetryableDatabaseError, unavailableError } from '../database';
 import { DomainError, isDomainError, storableText } from '../kernel';
-import type { Logger } from '../telemetry';
+import type { JobTelemetry, Logger, StepEnding } from '../telemetry';
 import { failPoint } from './fail-point';
 import type { JobControl } from './job-control';
 import type { JobError, JobHandler, Json, StepContext, StepOutcome, StepProgress } from './job-handler';
@@ -38,6 +38,7 @@ export class StepRun implements StepContext {
     private readonly ledger: StepLedger,
     private readonly settings: JobSettings,
     private readonly log: Logger,
+    private readonly telemetry: JobTelemetry,
     claimedAt: number,
   ) {
     this.job = viewOf(step.job);
@@ -103,6 +104,7 @@ export class StepRun implements StepContext {
     }
     if (JSON.stringify(cursor) !== JSON.stringify(this.cursor)) this.attempts = 0;
     this.cursor = cursor;
+    this.telemetry.progressed(this.job.kind, progress);
     this.lastSign = performance.now();
     this.renewed(sentAt);
   }
@@ -110,18 +112,22 @@ export class StepRun implements StepContext {
   /** Runs the step to whatever end. Never rejects. */
   async run(): Promise<void> {
     failPoint('job.after-claim');
-    let failure: { error: unknown } | undefined;
+    await this.telemetry.step(this, () => this.toItsEnd());
+  }
+
+  private async toItsEnd(): Promise<StepEnding> {
     try {
       const outcome = await this.work();
-      await this.insist(() => this.ledger.finish(this.step, this.handler, outcome));
+      const ended = await this.insist(() => this.ledger.finish(this.step, this.handler, outcome));
+      this.telemetry.progressed(this.job.kind, outcome.progress ?? {});
+      if (ended !== undefined) this.telemetry.jobEnded(this.job, ended.state, ended.startedAt, ended.error?.type);
+      return 'done';
     } catch (error) {
-      failure = { error };
+      return this.insist(() => this.giveUp(error)).catch((err: unknown) => {
+        this.log.warn({ err, ...this.facts() }, 'a step could not be given back; its lease runs out');
+        return 'interrupted';
+      });
     }
-    if (failure === undefined) return;
-    const { error } = failure;
-    await this.insist(() => this.giveUp(error)).catch((err: unknown) => {
-      this.log.warn({ err, ...this.facts() }, 'a step could not be given back; its lease runs out');
-    });
   }
 
   /** What the handler makes of it; rejects when the step was stopped and its lease has run out, whether the handler heeds it or not. */
@@ -133,6 +139,7 @@ export class StepRun implements StepContext {
     await this.ledger.begin(this.step, this.handler);
     if (this.step.cleanup && this.step.attempts > maxAttempts) {
       this.log.error(this.facts(), 'cleanup failed too often; the job ends without it');
+      this.telemetry.cleanupFailed(this.job.kind);
       return {};
     }
     this.signal.throwIfAborted();
@@ -148,23 +155,31 @@ export class StepRun implements StepContext {
     });
   }
 
-  private async giveUp(error: unknown): Promise<void> {
+  private async giveUp(error: unknown): Promise<StepEnding> {
     const reason = this.stopReason;
     if (reason === 'failing' || reason === 'draining' || reason === 'paused') {
-      return this.ledger.release(this.step, { countAttempt: false, pauseMillis: 0 });
+      await this.ledger.release(this.step, { countAttempt: false, pauseMillis: 0 });
+      return 'interrupted';
     }
     const facts = { err: error, ...this.facts() };
     const transient = reason !== undefined || isTransient(error);
     if (this.step.cleanup) {
       this.log.error(facts, 'cleanup of a job failed');
-      if (this.attempts > 2 * this.settings.maxAttempts) return this.ledger.endWithoutHandler(this.step);
+      this.telemetry.cleanupFailed(this.job.kind);
+      if (this.attempts > 2 * this.settings.maxAttempts) {
+        const ended = await this.ledger.endWithoutHandler(this.step);
+        this.telemetry.jobEnded(this.job, ended.state, ended.startedAt, ended.error?.type);
+        return 'failed';
+      }
     } else if (!transient || this.attempts >= this.settings.maxAttempts) {
       this.log.error(facts, 'a step failed for good');
-      return this.ledger.fail(this.step, errorOf(error));
+      await this.ledger.fail(this.step, errorOf(error));
+      return 'failed';
     } else {
       this.log.warn(facts, 'a step failed; it will be tried again');
     }
-    return this.ledger.release(this.step, { countAttempt: true, pauseMillis: this.backoff() });
+    await this.ledger.release(this.step, { countAttempt: true, pauseMillis: this.backoff() });
+    return reason === 'lease-lost' ? 'interrupted' : 'retried';
   }
 
   private backoff(): number {
@@ -173,7 +188,7 @@ export class StepRun implements StepContext {
   }
 
   /** Repeats a ledger call while the database is away, as long as the lease lasts: work that is done is not thrown away. */
-  private async insist(call: () => Promise<void>): Promise<void> {
+  private async insist<T>(call: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await call();

@@ -1,4 +1,5 @@
 export * from './object-store';
+export { StoreObserver, StoreOperation, StoreOutcome, StoreRequest, instrumented } from './instrumented';
 export { MAX_OBJECT_NAME_LENGTH, isSafeObjectName, keyChecked } from './key-checked';
 export { prefixed } from './prefixed';
 export { RetryOptions, retrying } from './retrying';

@@ -1,6 +1,8 @@
 import pino, { DestinationStream, Logger as PinoLogger, LoggerOptions } from 'pino';
 import type { Options as PinoHttpOptions } from 'pino-http';
 import { serializeError } from './error-serializer';
+import { currentLogFields } from './log-context';
+import { currentTraceFields } from './tracing';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
@@ -24,16 +26,28 @@ const REDACTED_PATHS = SECRET_NAMES.flatMap((name) => {
   return [name, `*${below}`, `*.*${below}`];
 });
 
-/** Settings of every logger of the product: JSON lines, ISO times, secrets replaced by `***`, errors without what drivers attach. */
+/**
+ * Settings of every logger of the product: JSON lines, ISO times, secrets replaced by `***`, errors without what drivers attach; with the
+ * ids of the job that is worked on, and of the trace where there is one.
+ */
 export function loggerOptions(level: LogLevel): LoggerOptions {
   return {
     level,
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
+    mixin: (_fields, _level, logger) => ({ ...unbound(currentLogFields(), logger), ...currentTraceFields() }),
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: REDACTED_PATHS, censor: '***' },
     serializers: { err: (error: unknown) => serializeError(error), error: (error: unknown) => serializeError(error) },
   };
+}
+
+/** A logger of a request has its id already: no line says a thing twice. */
+function unbound(fields: object, logger: PinoLogger): object {
+  const entries = Object.entries(fields);
+  if (entries.length === 0) return fields;
+  const bound = logger.bindings();
+  return Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(bound, name)));
 }
 
 /** The product's logger. Lines go to standard error unless a destination is given, so that standard output stays for results. */

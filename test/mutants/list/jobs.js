@@ -15,7 +15,7 @@ module.exports = [
   ...rows('src/jobs/step-run.ts', RECOVERY, [
     ['no-limit-of-attempts', 'a step that kills its process is not tried for ever', 'if (this.step.attempts > maxAttempts && !this.step.cleanup) {', 'if (maxAttempts < 0) {', 'AttemptsExhausted'],
     ['no-limit-of-cleanups', 'a cleanup that never works ends', 'if (this.step.cleanup && this.step.attempts > maxAttempts) {', 'if (maxAttempts < 0) {', 'whose cleanup never works'],
-    ['handler-asked-for-ever', 'a handler that cannot end its job does not keep it running', 'if (this.attempts > 2 * this.settings.maxAttempts) return this.ledger.endWithoutHandler(this.step);', '', 'whose handler cannot even begin'],
+    ['handler-asked-for-ever', 'a handler that cannot end its job does not keep it running', 'if (this.attempts > 2 * this.settings.maxAttempts) {', 'if (this.attempts < 0) {', 'whose handler cannot even begin'],
     ['hung-step-waited-for', 'a step that hangs keeps neither place nor lease', 'Promise.race([this.handler.runStep(this), this.abandoned()])', 'this.handler.runStep(this)', 'takes the place and the lease of a step that hangs'],
     ['work-without-a-lease', 'work ceases before a lease ends', "if (now > this.deadline - this.settings.leaseMillis / 6) this.stop('lease-lost', new LeaseLost());", '', 'aborts steps whose leases cannot be renewed'],
   ]),
@@ -34,7 +34,7 @@ module.exports = [
     ['long-job-first', 'places are shared fairly', "ORDER BY (SELECT count(*) FROM magnetodb_backup.job_steps s WHERE s.job_id = j.id AND ${LEASED}), j.seq", 'ORDER BY j.seq', 'shares its places fairly'],
     ['cleanup-beside-steps', 'cleanup waits for the steps', 'if (busy.length > 0) return undefined;', '', 'starts cleanup only when no step'],
     ['cursor-not-kept', 'a step goes on behind its last commit', 'cursor = $4::text::json, attempts', 'attempts', 'goes on from the cursor after a transient error'],
-    ['stage-not-waited-for', 'a stage begins when the one before is done', 'if (await stageHasOpenSteps(tx, job)) return false;', '', 'runs the stages in order'],
+    ['stage-not-waited-for', 'a stage begins when the one before is done', 'if (await stageHasOpenSteps(tx, job)) return undefined;', '', 'runs the stages in order'],
     ['cancelled-at-the-end', 'a job whose last step has ended succeeds', "if (last) return this.end(tx, handler, job, 'succeeded');", "if (last && job.error === null) return this.end(tx, handler, job, 'succeeded');", 'whose very last step ended'],
   ]),
   ...rows('src/jobs/job-rows.ts', RUNNER, [
