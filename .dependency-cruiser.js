@@ -8,6 +8,7 @@ const ENGINES = [...BASE, ...PORTS, 'jobs'];
 const ROOMS = {
   kernel: [],
   ...Object.fromEntries(PORTS.map((room) => [room, BASE])),
+  maintenance: [...BASE, 'http', 'tables'],
   jobs: [...BASE, 'database', 'notifications', 'telemetry'],
   backup: ENGINES,
   restore: [...ENGINES, 'backup'],

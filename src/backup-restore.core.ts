@@ -12,6 +12,7 @@ import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
 import { PLUGIN_ENTITIES } from './entities';
 import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
 import { Clock, systemClock } from './kernel';
+import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher } from './notifications';
 import { RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
@@ -69,6 +70,7 @@ const PORTS: Provider[] = [
     ...(options.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: options.maxBackupsPerProject }),
     trustProxy: options.trustProxy ?? false,
   })),
+  fromOptions<MaintenanceOptions>(MAINTENANCE_OPTIONS, ({ resolveTables }) => (resolveTables === undefined ? {} : { resolveTables })),
   InProcessSender,
   {
     provide: SENDERS,

@@ -2,6 +2,7 @@ import { DynamicModule, Module } from '@nestjs/common';
 import { BackupModule } from './backup';
 import { BackupRestoreAsyncOptions, BackupRestoreCoreModule } from './backup-restore.core';
 import { ImportModule } from './catalogue';
+import { MaintenanceModule } from './maintenance';
 import { RestoreModule } from './restore';
 
 /**
@@ -13,7 +14,7 @@ export class BackupRestoreModule {
   static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
     return {
       module: BackupRestoreModule,
-      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, ImportModule],
+      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, ImportModule],
       exports: [BackupRestoreCoreModule],
     };
   }

@@ -1,5 +1,6 @@
 import type { AuthOptions } from './auth';
 import type { Clock } from './kernel';
+import type { ResolveTables } from './maintenance';
 import type { NotificationSender } from './notifications';
 import type { RegistryOptions, StorageSettings } from './storage';
 import type { StrategyConfig } from './strategy';
@@ -41,6 +42,13 @@ export interface BackupRestoreOptions {
   readonly jobs?: JobSettings;
   /** Do only gateways that know of locks and swaps write to the tables? Default: what the backend says. */
   readonly exclusiveGateways?: boolean;
+  /**
+   * Names the tables that a call of the host reads, writes or drops; none for every other call. Given, all of them are answered 423
+   * (with `Retry-After`) while one is in MAINTENANCE, before their handlers are asked.
+   */
+  readonly resolveTables?: ResolveTables;
+  /** A table is in MAINTENANCE for so many seconds at most, whatever becomes of whoever locked it. Default 60. */
+  readonly maxLockSeconds?: number;
   /** How long the data of a replaced table are kept, in seconds. Default a day. */
   readonly replaceGraceSeconds?: number;
   /** Pause between two sweeps of the table backend, in seconds; 0: the host sweeps. Default 60. */

@@ -36,6 +36,7 @@ export { BackupRestoreAsyncOptions } from './backup-restore.core';
 export { BackupRestoreModule } from './backup-restore.module';
 export { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions, JobSettings } from './backup-restore.options';
 export { EmbeddedServer, EmbeddedServerOptions } from './database';
+export { ResolveTables } from './maintenance';
 export { NotificationEvent, NotificationSender } from './notifications';
 export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget } from './storage';
 export { StrategyConfig, parseStrategyConfig } from './strategy';

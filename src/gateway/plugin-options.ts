@@ -1,4 +1,5 @@
 import type { BackupRestoreOptions, Logger, StrategyConfig, TableBackend, TokenAuthority } from '../index';
+import { resolveTables } from './data/resolve-tables';
 import { GatewaySettings } from './settings';
 
 /** What was made of the settings before the plugin. */
@@ -38,6 +39,8 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
       chunkBytes: settings.chunkBytes,
     },
     ...(settings.exclusiveGateways === undefined ? {} : { exclusiveGateways: settings.exclusiveGateways === 'true' }),
+    resolveTables,
+    maxLockSeconds: settings.maxLockSeconds,
     replaceGraceSeconds: settings.replaceGraceSeconds,
     sweepSeconds: settings.sweepSeconds,
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),

@@ -52,6 +52,7 @@ describe('the gateway’s settings', () => {
     ['MAX_BODY_BYTES', ['1023']],
     ['MAX_ITEM_BYTES', ['1023']],
     ['MAX_BACKUPS_PER_PROJECT', ['0', 'none']],
+    ['MAX_LOCK_SECONDS', ['0', '3601', 'none']],
   ])('refuse bad values of %s, naming it', (name, values) => {
     for (const value of values) expect(() => load({ [name]: value })).toThrow(new RegExp(`^settings: ${name} must `));
   });

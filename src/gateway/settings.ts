@@ -97,6 +97,10 @@ export class GatewaySettings {
   @IsInt() @Min(1) @Max(100)
   maxAttempts = 8;
 
+  @Setting('MAX_LOCK_SECONDS', 'integer', 'Longest time that a table is in MAINTENANCE (status 423 for its data calls), whatever becomes of the process that locked it')
+  @IsInt() @Min(1) @Max(3600)
+  maxLockSeconds = 60;
+
   @Setting('REPLACE_GRACE_SECONDS', 'integer', 'How long the old data of a replaced table are kept')
   @IsInt() @Min(0)
   replaceGraceSeconds = DAY;

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DomainError } from '../kernel';
+import { AnswerException } from './answer-exception';
 import {
   answerOfDomainError,
   errorAnswer,
@@ -75,6 +76,7 @@ export class ErrorFilter implements ExceptionFilter {
 
   private answer(error: unknown, request: HttpRequest): ErrorAnswer {
     if (error instanceof DomainError) return answerOfDomainError(error);
+    if (error instanceof AnswerException) return error.answer;
     if (error instanceof NotFoundException) return this.unknownPath(request);
     const status = platformStatus(error);
     if (status === undefined) return internalAnswer();

@@ -1,3 +1,4 @@
+export { AnswerException } from './answer-exception';
 export { BaseUrlOptions, requestBaseUrl } from './base-url';
 export {
   answerOfDomainError,

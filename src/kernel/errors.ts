@@ -64,6 +64,15 @@ export function validationError(message: string): DomainError {
   return new DomainError('ValidationError', message);
 }
 
+/** Locks are short and mostly end long before their deadline: nobody is sent away for longer. */
+const MAX_LOCKED_RETRY_SECONDS = 5;
+
+/** A table in MAINTENANCE. @param secondsLeft until the lock's deadline */
+export function tableLocked(name: string, secondsLeft: number): DomainError {
+  const retryAfterSeconds = Math.min(MAX_LOCKED_RETRY_SECONDS, Math.max(1, Math.ceil(secondsLeft)));
+  return new DomainError('TableLocked', `Table '${name}' is in maintenance.`, { retryAfterSeconds, transient: true });
+}
+
 export function isDomainError(error: unknown, code?: ErrorCode): error is DomainError {
   return error instanceof DomainError && (code === undefined || error.code === code);
 }

@@ -47,6 +47,15 @@ export function domainError(error: unknown): DomainError {
   return new DomainError('InternalError', 'The tables database refused a call.', { cause: error });
 }
 
+/** Runs a call of the backend with the driver's errors made domain errors. */
+export async function translated<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw domainError(error);
+  }
+}
+
 export function unavailable(cause?: unknown): DomainError {
   return new DomainError('ServiceUnavailable', 'The tables database cannot be reached, or is too busy.', {
     cause,
@@ -61,13 +70,4 @@ export function tableNotExists(name: string): DomainError {
 
 export function tableChanged(): DomainError {
   return new DomainError('TableChanged', 'The table was dropped or replaced meanwhile.');
-}
-
-/** Locks are short, and mostly released long before their deadline: nobody is sent away for longer. */
-const MAX_LOCKED_RETRY_SECONDS = 5;
-
-/** @param secondsLeft until the lock's deadline */
-export function tableLocked(name: string, secondsLeft: number): DomainError {
-  const retryAfterSeconds = Math.min(MAX_LOCKED_RETRY_SECONDS, Math.max(1, Math.ceil(secondsLeft)));
-  return new DomainError('TableLocked', `Table '${name}' is in maintenance.`, { retryAfterSeconds, transient: true });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { TableRef, TableSchema, hasLoneSurrogate, parseUuid, schemaFromJson } from '../../kernel';
+import { TableRef, TableSchema, hasLoneSurrogate, parseUuid, schemaFromJson, tableLocked } from '../../kernel';
 import { Queryable } from './database';
-import { SQL_STATE, sqlState, tableChanged, tableLocked, tableNotExists } from './errors';
+import { SQL_STATE, sqlState, tableChanged, tableNotExists } from './errors';
 import { KeyLayout } from './key-layout';
 
 export type ContentState = 'building' | 'current' | 'retired';
@@ -214,11 +214,26 @@ export function tableNumber(ref: TableRef): bigint {
 
 /** Loading holds a build shared; sealing, publishing and dropping it hold it exclusively. */
 export function lockBuildShared(contentId: string): string {
-  return `SELECT pg_advisory_xact_lock_shared(${lockNumber(`build\0${contentId}`)})`;
+  return `SELECT pg_advisory_xact_lock_shared(${buildNumber(contentId)})`;
 }
 
 export function lockBuildExclusive(contentId: string): string {
-  return `SELECT pg_advisory_xact_lock(${lockNumber(`build\0${contentId}`)})`;
+  return `SELECT pg_advisory_xact_lock(${buildNumber(contentId)})`;
+}
+
+/** Whoever loads a part of a build holds the part. */
+export function lockPart(contentId: string, part: string): string {
+  return `SELECT pg_advisory_xact_lock(${partNumber(contentId, part)})`;
+}
+
+/** The number of a build's advisory lock. */
+export function buildNumber(contentId: string): bigint {
+  return lockNumber(`build\0${contentId}`);
+}
+
+/** The number of the advisory lock of a build's part. */
+export function partNumber(contentId: string, part: string): bigint {
+  return lockNumber(`part\0${contentId}\0${part}`);
 }
 
 function lockNumber(name: string): bigint {

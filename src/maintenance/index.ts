@@ -1,0 +1,2 @@
+export { MAINTENANCE_OPTIONS, MaintenanceOptions, ResolveTables } from './maintenance.options';
+export { MaintenanceModule } from './maintenance.module';
