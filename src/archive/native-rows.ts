@@ -13,8 +13,8 @@ export const NATIVE_POSTGRESQL = 'postgresql-1';
 export const PGCOPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 export const PGCOPY_TRAILER = Buffer.from([0xff, 0xff]);
 
-/** What a B-tree entry can hold; keys are shorter. */
-const MAX_KEY_BYTES = 2704;
+/** Hash key, range key and the longest indexed attribute together: a B-tree entry must hold them. */
+const MAX_KEY_BYTES = 2600;
 const MAX_ITEM_BYTES = 4 * 1024 * 1024;
 const FIXED_COLUMNS = 4;
 const TWO_32 = 2 ** 32;
@@ -54,13 +54,13 @@ export class RowWalk {
       if (columns === -1) break;
       this.row++;
       if (columns !== this.columns) throw this.wrong(`has ${columns} columns instead of ${this.columns}`);
-      this.field('hash key', MAX_KEY_BYTES);
-      this.field('range key', MAX_KEY_BYTES);
+      const hash = this.field('hash key', MAX_KEY_BYTES);
+      const left = MAX_KEY_BYTES - hash - this.field('range key', MAX_KEY_BYTES - hash);
       const length = this.field('item', MAX_ITEM_BYTES);
       found.itemStart = this.at - length;
       found.itemEnd = this.at;
       found.expiresAt = this.expiry();
-      for (let index = FIXED_COLUMNS; index < columns; index++) this.optional('indexed attribute', MAX_KEY_BYTES);
+      for (let index = FIXED_COLUMNS; index < columns; index++) this.optional('indexed attribute', left);
       yield found;
     }
     if (this.at !== raw.length) throw damaged(this.object, 'is damaged: something lies behind its end');

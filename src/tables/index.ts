@@ -1,3 +1,4 @@
+export * from './native-tables';
 export * from './table-backend';
 export { createPostgresTableBackend, PostgresTableBackendOptions } from './postgres';
 export { LockObserver, Locked, withTableLock } from './with-table-lock';

@@ -11,6 +11,7 @@ import {
   TableRef,
   TableSchema,
 } from '../kernel';
+import type { NativeTables } from './native-tables';
 
 /** What an adapter can do; callers ask this, never which adapter it is. */
 export interface TableBackendCapabilities {
@@ -128,6 +129,9 @@ export interface BuildHandle extends TableHandle {
   readonly projectId: string;
 }
 
+/** Gives items in batches, from the first one on at each call. */
+export type ReadBatches = () => AsyncIterable<readonly DecodedItem[]>;
+
 /**
  * How a build becomes visible.
  * - `create`: the name must not exist (else `ConflictError`).
@@ -167,6 +171,8 @@ export interface LockedTable {
  */
 export interface TableBackend {
   readonly capabilities: TableBackendCapabilities;
+  /** The backend's own format for backups of one moment and fast restores; undefined: it has none. */
+  readonly native: NativeTables | undefined;
 
   // -- Tables ---------------------------------------------------------------------------------------------
   /** `TableAlreadyExistsException` if the name is taken. The answer's status is CREATING or ACTIVE. */
@@ -207,11 +213,17 @@ export interface TableBackend {
   /** Begins a build, or finds the one with this id again. */
   openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle>;
   /**
-   * Writes items into a build. Idempotent: the same items again change nothing. Two different items of one
-   * key (numbers that are equal to this backend, say) are `KeyCollision`, naming the key.
+   * Writes items into a build, with back-pressure: all that `read` gives or, if it rejects, any of them. Idempotent: the same items again
+   * change nothing. Two different items of one key (numbers that are equal to this backend, say) are `KeyCollision`, naming the key.
+   * @param part names what `read` gives. One caller loads a part at a time: a call that is still on its way, in any process, when the same
+   *   part is loaded again may be ended.
+   * @param read may be called again, to read everything once more. What it throws comes through as it is.
    */
-  loadItems(build: BuildHandle, items: readonly DecodedItem[]): Promise<void>;
-  /** Called once all is loaded: builds what loading left out (indexes, statistics). Idempotent. */
+  loadItems(build: BuildHandle, part: string, read: ReadBatches, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * Called once all is loaded: builds what loading left out (indexes, statistics). Nobody loads any more: calls that are still on their way
+   * may be ended. Idempotent.
+   */
   sealBuild(build: BuildHandle): Promise<void>;
   /** Makes the build the table of that name, in one step. Idempotent: published already, it answers the same (`TableChanged` if it is no longer that table's content). */
   publishBuild(build: BuildHandle, name: string, mode: PublishMode): Promise<TableDescription>;

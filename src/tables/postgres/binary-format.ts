@@ -61,13 +61,13 @@ export function bigintArray(values: readonly (number | null)[]): Buffer {
   return encodeArray(BIGINT_OID, values);
 }
 
-/** Gathers rows for `COPY … FROM STDIN (FORMAT binary)` in pieces of about `pieceBytes`. */
+/** Writes rows for `COPY … FROM STDIN (FORMAT binary)` in pieces of about `pieceBytes`. */
 export class BinaryCopyWriter {
-  private readonly done: Buffer[] = [];
+  private done: Buffer[] = [];
   private piece: Buffer;
   private used: number;
 
-  constructor(private readonly pieceBytes = 256 * 1024) {
+  constructor(private readonly pieceBytes = 128 * 1024) {
     this.piece = Buffer.allocUnsafe(pieceBytes);
     SIGNATURE.copy(this.piece);
     this.piece.fill(0, SIGNATURE.length, HEADER_BYTES);
@@ -82,7 +82,14 @@ export class BinaryCopyWriter {
     for (const field of fields) this.used = writeField(this.piece, this.used, field);
   }
 
-  /** All pieces, trailer included. */
+  /** Gives away the pieces that are full by now. */
+  takeFull(): Buffer[] {
+    const full = this.done;
+    if (full.length > 0) this.done = [];
+    return full;
+  }
+
+  /** The pieces that are left, trailer included. */
   end(): Buffer[] {
     this.ensure(2);
     this.used = this.piece.writeInt16BE(-1, this.used);
@@ -115,20 +122,23 @@ export class BinaryCopyParser {
     this.fields = new Array<Buffer | null>(columns).fill(null);
   }
 
-  write(piece: Buffer): void {
+  /** The bytes of the rows that are whole by now, header and trailer aside; they share the pieces' memory. */
+  write(piece: Buffer): Buffer {
     const data = this.rest === undefined ? piece : Buffer.concat([this.rest, piece]);
     let offset = 0;
     if (!this.headed) {
       if (data.length < HEADER_BYTES) {
         this.rest = data;
-        return;
+        return data.subarray(0, 0);
       }
       if (data.compare(SIGNATURE, 0, SIGNATURE.length, 0, SIGNATURE.length) !== 0) throw new Error('not a binary copy');
       this.headed = true;
       offset = HEADER_BYTES;
     }
+    const start = offset;
     for (let end = this.parseRow(data, offset); end !== undefined; end = this.parseRow(data, offset)) offset = end;
     this.rest = offset < data.length ? data.subarray(offset) : undefined;
+    return data.subarray(start, offset);
   }
 
   /** The offset behind the row at `start`; undefined if it is not all there, or no row. */

@@ -1,21 +1,32 @@
-import { setImmediate as otherCalls } from 'node:timers/promises';
 import {
   DecodedItem,
   DomainError,
   TableDescription,
   TableSchema,
-  checkItemFits,
   checkSchema,
   newId,
   parseUuid,
   sameStructure,
 } from '../../kernel';
-import { BuildHandle, PublishMode } from '../table-backend';
-import { BinaryCopyWriter } from './binary-format';
-import { contentColumns, createContent, createIndexes, isLive, retireContent } from './content';
-import { Connection, Queryable } from './database';
+import { NativePart } from '../native-tables';
+import { BuildHandle, PublishMode, ReadBatches } from '../table-backend';
+import { createContent, createIndexes, isLive, nativeColumns, retireContent } from './content';
+import { copyBatches } from './copy-in';
+import { Connection, Queryable, TransactionOptions } from './database';
 import { SQL_STATE, sqlState, tableChanged } from './errors';
-import { Content, ContentRow, TableRow, lockBuildExclusive, lockBuildShared, lockExclusive, requireNoLock } from './registry';
+import { drainHolders } from './lock-holders';
+import {
+  Content,
+  ContentRow,
+  TableRow,
+  buildNumber,
+  lockBuildExclusive,
+  lockBuildShared,
+  lockExclusive,
+  lockPart,
+  partNumber,
+  requireNoLock,
+} from './registry';
 import { RowBatch, StoredRow } from './row-batch';
 import { Services, expiryCutoff } from './services';
 import { dropRetired } from './sweep';
@@ -23,8 +34,8 @@ import { TableAdmin, checkProjectId, checkTableName, insertTable } from './table
 
 /** Loaded items are older than every write that a table ever sees. */
 const LOADED_AT = 0;
-/** Rows encoded before other calls of this process have their turn: about a millisecond. */
-const ROWS_AT_ONCE = 500;
+/** Of a file of rows, so much goes to the server at once. */
+const PIECE_BYTES = 256 * 1024;
 
 /** Contents under construction: built aside, then published in one step. */
 export class Builds {
@@ -48,19 +59,66 @@ export class Builds {
     return { tableId: row.tableId, generation: row.content.id, schema: row.content.schema, buildId, projectId };
   }
 
-  /** As if no item were there yet; if one is, again with a comparison. */
-  async load(build: BuildHandle, items: readonly DecodedItem[]): Promise<void> {
-    if (items.length === 0) return;
+  /** As if no item were there yet: one copy of everything. If one is, again batch by batch, with a comparison. */
+  async load(build: BuildHandle, part: string, read: ReadBatches, signal?: AbortSignal): Promise<void> {
     try {
-      await this.whileBuilding(build, (tx, content) => copyItems(tx, content, items));
+      await this.copyPart(build, part, read(), signal);
     } catch (error) {
       if (sqlState(error) !== SQL_STATE.uniqueViolation) throw error;
-      await this.whileBuilding(build, (tx, content) => compareAndInsert(tx, content, items));
+      for await (const items of read()) {
+        signal?.throwIfAborted();
+        await this.whileBuilding(build, (tx, content) => compareAndInsert(tx, content, items));
+      }
     }
+  }
+
+  private async copyPart(
+    build: BuildHandle,
+    part: string,
+    read: AsyncIterable<readonly DecodedItem[]>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const batches = read[Symbol.asyncIterator]();
+    try {
+      // No transaction waits for the first one, which has to be fetched.
+      const first = await batches.next();
+      if (first.done === true) return;
+      const { id } = await this.requireBuild(build);
+      // Whoever loads this part besides has lost its lease. Standing still, it would keep the part's keys for as long.
+      await drainHolders(this.services.db, partNumber(id, part));
+      await this.whileBuilding(
+        build,
+        (tx, content) => copyBatches(tx, content, LOADED_AT, first.value, batches, signal),
+        { prelude: lockPart(id, part), once: true },
+      );
+    } finally {
+      await batches.return?.();
+    }
+  }
+
+  /** A part that is there already is left alone. */
+  async loadRows(build: BuildHandle, part: NativePart): Promise<void> {
+    await this.whileBuilding(build, async (tx, content) => {
+      const kept = await tx.query(
+        `INSERT INTO magnetodb.build_parts (content_id, part) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+        [content.id, part.id],
+      );
+      if (kept.count > 0) await copyRows(tx, content, part);
+    });
+  }
+
+  /** Rows that the build holds, expired ones included. */
+  async countRows(build: BuildHandle): Promise<number> {
+    const { sqlName } = await this.requireBuild(build);
+    return this.services.db.transaction({ maintenance: true }, async (tx) => {
+      const found = await tx.query<{ rows: string }>(`SELECT count(*) AS rows FROM ${sqlName}`);
+      return Number(found.rows[0]?.rows);
+    });
   }
 
   async seal(build: BuildHandle): Promise<void> {
     const { id } = await this.requireBuild(build);
+    await drainHolders(this.services.db, buildNumber(id));
     await this.services.db.transaction({ maintenance: true, prelude: lockBuildExclusive(id) }, async (tx) => {
       const row = await this.services.registry.findContent(tx, id);
       if (row?.state === 'current') return;
@@ -73,6 +131,7 @@ export class Builds {
   async publish(build: BuildHandle, name: string, mode: PublishMode): Promise<TableDescription> {
     checkTableName(name);
     const { id } = await this.requireBuild(build);
+    await drainHolders(this.services.db, buildNumber(id));
     const ref = { projectId: build.projectId, name };
     const prelude = `${lockExclusive(ref)}; ${lockBuildExclusive(id)}`;
     return this.services.db.transaction({ prelude }, async (tx) => {
@@ -90,6 +149,7 @@ export class Builds {
     const found = await registry.findBuild(db, projectId, buildId);
     if (!found) return undefined;
     const { id } = found.content;
+    await drainHolders(db, buildNumber(id));
     const now = clock.now();
     const seen = await db.transaction({ maintenance: true, prelude: lockBuildExclusive(id) }, async (tx) => {
       const row = await registry.findContent(tx, id);
@@ -149,10 +209,12 @@ export class Builds {
   private async whileBuilding(
     build: BuildHandle,
     work: (tx: Connection, content: Content) => Promise<void>,
+    options: Pick<TransactionOptions, 'prelude' | 'once'> = {},
   ): Promise<void> {
     const id = parseUuid(build.generation);
     if (id === undefined) throw tableChanged();
-    await this.services.db.transaction({ maintenance: true, prelude: lockBuildShared(id) }, async (tx) => {
+    const prelude = [lockBuildShared(id), options.prelude].filter((each) => each !== undefined).join('; ');
+    await this.services.db.transaction({ ...options, maintenance: true, prelude }, async (tx) => {
       const row = await this.findBuild(tx, build);
       if (row.state !== 'building') throw tableChanged();
       await work(tx, row.content);
@@ -160,19 +222,20 @@ export class Builds {
   }
 }
 
-async function copyItems(tx: Connection, content: Content, items: readonly DecodedItem[]): Promise<void> {
-  const { layout, schema } = content;
-  const writer = new BinaryCopyWriter();
-  for (const [index, decoded] of items.entries()) {
-    if (index % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) await otherCalls();
-    checkItemFits(schema, decoded.defined);
-    const { hash, range, indexed } = layout.rowKeys(decoded.defined);
-    writer.row([hash, range, decoded.canonical, decoded.expiresAt ?? null, LOADED_AT, ...indexed]);
+/** Rows in the backend's own format, as they are: their write time is the column's default, older than every write. */
+async function copyRows(tx: Connection, content: Content, { file }: NativePart): Promise<void> {
+  const columns = nativeColumns(content.layout);
+  try {
+    await tx.copyIn(`COPY ${content.sqlName} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`, inPieces(file));
+  } catch (error) {
+    // Data exceptions, violated constraints, entries too large for an index: it is the rows that are wrong.
+    if (!['22', '23', '54'].includes(sqlState(error)?.slice(0, 2) ?? '')) throw error;
+    throw new DomainError('ArchiveDamaged', 'Rows of the native backup do not fit its table.');
   }
-  await tx.copyIn(
-    `COPY ${content.sqlName} (${contentColumns(layout).join(', ')}) FROM STDIN (FORMAT binary)`,
-    writer.end(),
-  );
+}
+
+function* inPieces(file: Buffer): Generator<Buffer> {
+  for (let start = 0; start < file.length; start += PIECE_BYTES) yield file.subarray(start, start + PIECE_BYTES);
 }
 
 /** Inserts what is not there; what is there must be the same. */

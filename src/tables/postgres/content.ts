@@ -13,6 +13,11 @@ export function contentColumns(layout: KeyLayout): string[] {
   return ['hash_key', 'range_key', 'item', 'expires_at', 'written_at', ...layout.indexes.map((index) => index.column)];
 }
 
+/** What the rows of a native chunk hold, in this order: all columns but the write time, which means nothing elsewhere. */
+export function nativeColumns(layout: KeyLayout): string[] {
+  return contentColumns(layout).filter((column) => column !== 'written_at');
+}
+
 export interface NewContent {
   readonly id: string;
   readonly tableId: string;
@@ -42,7 +47,7 @@ export async function createContent(tx: Connection, made: NewContent): Promise<b
   const indexed = new KeyLayout(made.schema).indexes.map((index) => `${index.column} bytea,`).join(' ');
   await tx.query(
     `CREATE TABLE ${contentTable(made.id)} (
-      hash_key bytea NOT NULL, range_key bytea NOT NULL, item bytea, expires_at bigint, written_at bigint NOT NULL, ${indexed}
+      hash_key bytea NOT NULL, range_key bytea NOT NULL, item bytea, expires_at bigint, written_at bigint NOT NULL DEFAULT 0, ${indexed}
       PRIMARY KEY (hash_key, range_key))`,
   );
   return true;

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate as otherCalls } from 'node:timers/promises';
 import { Pool, PoolClient, QueryResultRow } from 'pg';
@@ -25,6 +24,8 @@ export interface TransactionOptions {
   readonly maintenance?: boolean;
   /** Longest wait for a lock, milliseconds, if not the usual. */
   readonly lockTimeoutMillis?: number;
+  /** Not again after a deadlock: the caller cannot do the work twice. */
+  readonly once?: boolean;
 }
 
 const MAX_TRIES = 8;
@@ -86,9 +87,27 @@ export class Database implements Queryable {
       } catch (error) {
         const state = sqlState(error);
         const again = state === SQL_STATE.deadlockDetected || state === SQL_STATE.serializationFailure;
-        if (!again || tries === MAX_TRIES) throw error;
+        if (!again || options.once || tries === MAX_TRIES) throw error;
       }
     }
+  }
+
+  /** Longest that maintenance may take, in milliseconds. */
+  get maintenanceTimeoutMillis(): number {
+    return this.options.maintenanceTimeoutMillis;
+  }
+
+  /** Most connections of this process. */
+  get maxConnections(): number {
+    return this.options.maxConnections;
+  }
+
+  /** A connection for work that spans calls; until `release`, nobody else has it. */
+  async hold(): Promise<{ connection: Connection; release: () => void }> {
+    if (this.pool.ending) throw unavailable();
+    const client = await this.pool.connect();
+    const connection = new Connection(client, this.options.maintenanceTimeoutMillis + SILENCE_MILLIS);
+    return { connection, release: () => client.release(connection.broken) };
   }
 
   async close(): Promise<void> {
@@ -151,34 +170,67 @@ export class Connection implements Queryable {
 
   /** `COPY … TO STDOUT`. If `signal` is aborted or time is up, the connection is cut. */
   async copyOut(text: string, onPiece: (piece: Buffer) => void, signal?: AbortSignal): Promise<void> {
+    for await (const piece of this.copyPieces(text, signal)) onPiece(piece);
+  }
+
+  /** The pieces of `COPY … TO STDOUT`, with back-pressure. Left before its end, or cut as `copyOut` says, the connection is not used again. */
+  async *copyPieces(text: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
     signal?.throwIfAborted();
     const stream = this.client.query(copyTo(text, { highWaterMark: COPY_OUT_BUFFER_BYTES }));
     const cut = (): void => void stream.destroy(new Error('the copy was cut'));
     const timer = setTimeout(cut, this.timeoutMillis);
     signal?.addEventListener('abort', cut);
+    let inOrder = false;
     try {
-      await this.watched(
-        (async (): Promise<void> => {
-          for await (const piece of stream as AsyncIterable<Buffer>) {
-            onPiece(piece);
-            await otherCalls();
-          }
-        })(),
-      );
+      for await (const piece of stream as AsyncIterable<Buffer>) {
+        yield piece;
+        await otherCalls();
+      }
+      inOrder = true;
     } catch (error) {
+      inOrder = sqlState(error) !== undefined;
       signal?.throwIfAborted();
       throw error;
     } finally {
+      if (!inOrder) this.broken = true;
       clearTimeout(timer);
       signal?.removeEventListener('abort', cut);
     }
   }
 
-  /** `COPY … FROM STDIN`. */
-  async copyIn(text: string, pieces: readonly Buffer[]): Promise<void> {
+  /** `COPY … FROM STDIN`, with back-pressure. If `pieces` fails or `signal` is aborted, the connection is cut, which undoes the transaction. */
+  async copyIn(
+    text: string,
+    pieces: Iterable<Buffer> | AsyncIterable<Buffer>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    signal?.throwIfAborted();
     // The stream takes pg's timeout mechanism, by the same property as a query's.
     const copy = Object.assign(copyFrom(text), { query_timeout: this.timeoutMillis });
-    await this.watched(pipeline(Readable.from(pieces), this.client.query(copy)));
+    let failure: { error: unknown } | undefined;
+    async function* guarded(): AsyncGenerator<Buffer> {
+      try {
+        yield* pieces;
+      } catch (error) {
+        failure = { error };
+        // The server is told, and writes it into its log: not what was wrong with whose data.
+        throw new Error('the copy was given up');
+      }
+    }
+    const stop = new AbortController();
+    const stopped = new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason), { signal: stop.signal });
+    });
+    try {
+      await this.watched(Promise.race([pipeline(guarded(), this.client.query(copy)), stopped]));
+    } catch (error) {
+      if (failure === undefined) throw error;
+      // Whatever it is, and wherever it came from: this copy did not come to its end.
+      this.broken = true;
+      throw failure.error;
+    } finally {
+      stop.abort();
+    }
   }
 
   private async watched<T>(work: Promise<T>): Promise<T> {

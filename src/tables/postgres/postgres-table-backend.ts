@@ -8,6 +8,7 @@ import {
   TableRef,
   TableSchema,
 } from '../../kernel';
+import { NativeTables } from '../native-tables';
 import {
   BuildHandle,
   KeyRange,
@@ -15,6 +16,7 @@ import {
   Page,
   PublishMode,
   QueryRequest,
+  ReadBatches,
   ReadRangeOptions,
   ScanRequest,
   SplitOptions,
@@ -28,11 +30,12 @@ import {
 } from '../table-backend';
 import { Builds } from './builds';
 import { Database } from './database';
-import { domainError } from './errors';
+import { domainError, translated } from './errors';
 import { ItemReader } from './item-reader';
 import { ItemWriter } from './item-writer';
 import { Merges } from './merges';
 import { migrateTables } from './migrate';
+import { PostgresNativeTables } from './native-tables';
 import { PostgresTableBackendOptions, resolveOptions } from './options';
 import { RangeReader } from './range-reader';
 import { Registry } from './registry';
@@ -60,6 +63,7 @@ class PostgresTableBackend implements TableBackend {
     expiredItemsReadable: true,
     splitsPartitions: true,
   };
+  readonly native: NativeTables;
   private readonly tables: TableAdmin;
   private readonly writer: ItemWriter;
   private readonly reader: ItemReader;
@@ -74,6 +78,7 @@ class PostgresTableBackend implements TableBackend {
     this.reader = new ItemReader(services);
     this.ranges = new RangeReader(services);
     this.builds = new Builds(services, this.tables);
+    this.native = new PostgresNativeTables(services, this.builds);
     this.merges = new Merges(services);
     this.locks = new TableLocks(services);
   }
@@ -158,8 +163,19 @@ class PostgresTableBackend implements TableBackend {
     return translated(() => this.builds.open(projectId, buildId, schema));
   }
 
-  loadItems(build: BuildHandle, items: readonly DecodedItem[]): Promise<void> {
-    return translated(() => this.builds.load(build, items));
+  async loadItems(
+    build: BuildHandle,
+    part: string,
+    read: ReadBatches,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const { signal } = options;
+    try {
+      await this.builds.load(build, part, read, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw domainError(error);
+    }
   }
 
   sealBuild(build: BuildHandle): Promise<void> {
@@ -215,13 +231,5 @@ class PostgresTableBackend implements TableBackend {
 
   close(): Promise<void> {
     return this.services.db.close();
-  }
-}
-
-async function translated<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw domainError(error);
   }
 }
