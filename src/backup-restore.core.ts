@@ -7,7 +7,7 @@ import { AuthModule } from './auth';
 import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, STRATEGY_CONFIG } from './backup';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime } from './backup-restore.runtime';
-import { BackupDeleteHandler } from './catalogue';
+import { BackupDeleteHandler, BackupVerifyHandler } from './catalogue';
 import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
 import { PLUGIN_ENTITIES } from './entities';
 import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
@@ -133,6 +133,7 @@ function makeRunner(
   const common = { dataSource, backend: options.tables, stores, notifier, clock, split };
   runner.register(new BackupCreateHandler({ ...common, queue, chunkBytes: jobs.chunkBytes }));
   runner.register(new BackupDeleteHandler(common));
+  runner.register(new BackupVerifyHandler(common));
   runner.register(new RestoreHandler({ ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS }));
   return runner;
 }

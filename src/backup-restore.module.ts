@@ -1,7 +1,7 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { BackupModule } from './backup';
 import { BackupRestoreAsyncOptions, BackupRestoreCoreModule } from './backup-restore.core';
-import { ImportModule } from './catalogue';
+import { CatalogueModule } from './catalogue';
 import { MaintenanceModule } from './maintenance';
 import { RestoreModule } from './restore';
 
@@ -14,7 +14,7 @@ export class BackupRestoreModule {
   static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
     return {
       module: BackupRestoreModule,
-      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, ImportModule],
+      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, CatalogueModule],
       exports: [BackupRestoreCoreModule],
     };
   }

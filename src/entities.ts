@@ -1,4 +1,5 @@
 import { BackupEntity, BackupObjectEntity, RequestTokenEntity } from './backup';
+import { VerificationProofEntity } from './catalogue';
 import { JobEntity, JobStepEntity } from './jobs';
 import { EventDeliveryEntity, EventEntity } from './notifications';
 import { RestoreEntity, RestoreProofEntity } from './restore';
@@ -10,6 +11,7 @@ export const PLUGIN_ENTITIES = [
   RequestTokenEntity,
   RestoreEntity,
   RestoreProofEntity,
+  VerificationProofEntity,
   JobEntity,
   JobStepEntity,
   EventEntity,

@@ -2,6 +2,7 @@ import type { Compression } from '../archive';
 
 export const BACKUP_CREATE_JOB = 'backup.create';
 export const BACKUP_DELETE_JOB = 'backup.delete';
+export const BACKUP_VERIFY_JOB = 'backup.verify';
 
 /** Params of a `backup.create` job; `subjectId` is the backup's id. A type, not an interface, so that it is plain JSON to the compiler. */
 export type BackupCreateParams = {
@@ -21,4 +22,10 @@ export type BackupDeleteParams = {
   readonly internal: boolean;
   /** False: only the catalogue's row goes (an imported backup without `purge`). */
   readonly removeObjects: boolean;
+};
+
+/** Params of a `backup.verify` job; `subjectId` is the backup's id. */
+export type BackupVerifyParams = {
+  readonly locationUrl: string;
+  readonly internal: boolean;
 };

@@ -4,6 +4,19 @@ import type { JobError } from '../jobs';
 export type BackupStatus = 'CREATING' | 'CREATED' | 'CREATE_FAILED' | 'DELETING' | 'DELETE_FAILED';
 export const BACKUP_STATUSES: readonly BackupStatus[] = ['CREATING', 'CREATED', 'CREATE_FAILED', 'DELETING', 'DELETE_FAILED'];
 
+export type VerificationStatus = 'RUNNING' | 'PASSED' | 'DAMAGED' | 'FAILED';
+export const VERIFICATION_STATUSES: readonly VerificationStatus[] = ['RUNNING', 'PASSED', 'DAMAGED', 'FAILED'];
+
+/** The newest verification of a backup: it runs, found everything whole, found damage, or could not be carried out. */
+export interface Verification {
+  readonly status: VerificationStatus;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly finishedAt?: number;
+  /** DAMAGED: what is damaged; FAILED: why nothing was found out. */
+  readonly error?: JobError;
+}
+
 /** bigint columns hold counts, bytes and milliseconds: all far below 2^53. */
 export const safeBigint = {
   to: (value: number | null): number | null => value,
@@ -47,8 +60,12 @@ export class BackupEntity {
   @Column('bigint', { name: 'items_estimate', nullable: true, transformer: safeBigint }) itemsEstimate: number | null;
   @Column('integer', { name: 'format_version', nullable: true }) formatVersion: number | null;
   @Column('uuid', { name: 'base_backup_id', nullable: true }) baseBackupId: string | null;
+  /** When a verification last found everything whole. */
   @Column('bigint', { name: 'last_verified_at', nullable: true, transformer: safeBigint }) lastVerifiedAt: number | null;
   @Column('boolean', { nullable: true }) restorable: boolean | null;
+  /** The job of the newest verification. */
+  @Column('uuid', { name: 'verify_job_id', nullable: true }) verifyJobId: string | null;
+  @Column('jsonb', { nullable: true }) verification: Verification | null;
   @Column('bigint', { name: 'locked_milliseconds', nullable: true, transformer: safeBigint }) lockedMilliseconds: number | null;
 }
 

@@ -88,16 +88,26 @@ export class BackupService {
     return this.withProgressOf(await this.find(address, id));
   }
 
-  /** Pauses, resumes or limits a backup that is being made. @throws DomainError BackupNotExists; ConflictError if it is finished */
+  /** The backup, locked until the transaction ends. @throws DomainError BackupNotExists */
+  async lock(tx: EntityManager, address: TableAddress, id: Uuid): Promise<BackupEntity> {
+    const tableParam = parseTableParam(address.table);
+    const where = { projectId: address.projectId, id };
+    const row = await tx.findOne(BackupEntity, { where, lock: { mode: 'pessimistic_write' } });
+    if (row === null || !isOfTable(row, tableParam)) throw backupNotExists();
+    return row;
+  }
+
+  /** Pauses, resumes or limits the making or the verification of a backup. @throws DomainError BackupNotExists; ConflictError if none runs */
   async change(address: TableAddress, id: Uuid, change: JobChange): Promise<BackupView> {
     const row = await this.find(address, id);
-    const { createJobId } = row;
+    const jobId = runningJobOf(row);
     const changed =
-      row.status === 'CREATING' &&
-      createJobId !== null &&
-      (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, createJobId, change)));
+      jobId !== null && (await inTransaction(this.dataSource, (tx) => this.queue.adjust(tx, jobId, change)));
     if (!changed)
-      throw new DomainError('ConflictError', 'The backup is not being made: there is nothing to pause or to limit.');
+      throw new DomainError(
+        'ConflictError',
+        'The backup is neither being made nor verified: there is nothing to pause or to limit.',
+      );
     await this.queue.wake();
     return this.withProgressOf(row);
   }
@@ -128,6 +138,8 @@ export class BackupService {
     const row = await tx.findOne(BackupEntity, { where: { projectId, id }, lock: { mode: 'pessimistic_write' } });
     if (row === null) throw backupNotExists();
     if (row.status === 'DELETING') return row;
+    if (row.verifyJobId !== null)
+      await this.queue.cancel(tx, row.verifyJobId, cancelledBy('The backup was deleted while it was being verified.'));
     row.deleteJobId = newId();
     // The end of the cancelled job begins the deletion; it waits for the lock that is held here, and then sees DELETING.
     const jobWillDelete = cancelled && row.status === 'CREATING';
@@ -265,15 +277,11 @@ export class BackupService {
     return view ?? { backup: row, progress: undefined };
   }
 
-  private async withProgress(rows: readonly BackupEntity[]): Promise<BackupView[]> {
-    const running = rows.flatMap((row) =>
-      row.status === 'CREATING' && row.createJobId !== null ? [row.createJobId] : [],
-    );
+  /** The rows with what their running jobs say. */
+  async withProgress(rows: readonly BackupEntity[]): Promise<BackupView[]> {
+    const running = rows.map(runningJobOf).filter((id) => id !== null);
     const progress = running.length === 0 ? undefined : await this.queue.progress(running);
-    return rows.map((backup) => ({
-      backup,
-      progress: backup.createJobId === null ? undefined : progress?.get(backup.createJobId),
-    }));
+    return rows.map((backup) => ({ backup, progress: progress?.get(runningJobOf(backup) ?? '') }));
   }
 }
 
@@ -292,12 +300,20 @@ export function emptyBackup(): BackupEntity {
     baseBackupId: null,
     lastVerifiedAt: null,
     restorable: null,
+    verifyJobId: null,
+    verification: null,
     lockedMilliseconds: null,
   });
 }
 
 export function backupNotExists(): DomainError {
   return new DomainError('BackupNotExists', 'There is no such backup.');
+}
+
+/** The job whose progress a client sees, and may pause. */
+function runningJobOf(row: BackupEntity): Uuid | null {
+  if (row.status === 'CREATING') return row.createJobId;
+  return row.status === 'CREATED' && row.verification?.status === 'RUNNING' ? row.verifyJobId : null;
 }
 
 function namesLocation(strategy: unknown): boolean {

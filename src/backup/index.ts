@@ -2,8 +2,8 @@ export { BackupCatalogue, TableScope } from './backup-catalogue';
 export { BackupCreateDependencies, BackupCreateHandler } from './backup-create.handler';
 export { backupEvent, EventPhase } from './backup-events';
 export { findBackup } from './backup-of-job';
-export { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
-export { BACKUP_STATUSES, BackupEntity, BackupObjectEntity, BackupStatus, safeBigint } from './backup.entity';
+export { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BACKUP_VERIFY_JOB, BackupCreateParams, BackupDeleteParams, BackupVerifyParams } from './backup-job.params';
+export { BACKUP_STATUSES, BackupEntity, BackupObjectEntity, BackupStatus, safeBigint, Verification } from './backup.entity';
 export { BackupModule } from './backup.module';
 export { BACKUP_OPTIONS, BackupOptions } from './backup.options';
 export { backupNotExists, BackupService, emptyBackup, TableAddress } from './backup.service';
@@ -11,6 +11,7 @@ export { RequestKind, RequestTokenEntity } from './request-token.entity';
 export { RequestTokens, tokenConflict, TokenUse } from './request-tokens';
 export { AnswerContext, AnswerContexts } from './rest/answer-context';
 export * from './rest/api-docs';
+export { BACKUP_PARAM } from './rest/backup-api-docs';
 export {
   CLIENT_TOKEN_KEY,
   ERROR_KEY,
@@ -25,7 +26,7 @@ export {
   TIME,
 } from './rest/api-models';
 export { DEFAULT_PAGE, JobChange, MAX_PAGE, PageQuery, parseJobChange, parsePage } from './rest/backup-requests';
-export { presentBackup } from './rest/backup.presenter';
+export { BackupView, presentBackup } from './rest/backup.presenter';
 export { deployedDialect, Dialect, specDialect } from './rest/dialect';
 export { checkName, readBoolean, readChoice, readClientToken, readObject, readUuid, valueOf } from './rest/json-body';
 export { ManagementController } from './rest/management.controller';

@@ -1,2 +1,4 @@
 export { BackupDeleteDependencies, BackupDeleteHandler } from './backup-delete.handler';
-export { ImportModule } from './import.module';
+export { BackupVerifyDependencies, BackupVerifyHandler } from './backup-verify.handler';
+export { CatalogueModule } from './catalogue.module';
+export { VerificationProofEntity } from './verification-proof.entity';

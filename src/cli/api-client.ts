@@ -21,6 +21,8 @@ export interface Resource extends Readonly<Record<string, unknown>> {
   readonly table_name: string;
   readonly progress?: JobProgress;
   readonly error?: { readonly type: string; readonly message: string };
+  /** Of a backup. */
+  readonly verification?: { readonly status: string };
 }
 
 export type ResourceKind = 'backup' | 'restore_job';
@@ -62,6 +64,10 @@ export class ApiClient {
 
   createRestore(table: string, body: unknown): Promise<Resource> {
     return this.call('POST', `${tablePath(table)}/restores`, body);
+  }
+
+  verifyBackup({ id, resource }: Found): Promise<Resource> {
+    return this.call('POST', `${tablePath(resource.table_name)}/backups/${id}/verify`);
   }
 
   importBackup(body: unknown): Promise<Resource> {

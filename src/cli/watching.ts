@@ -21,7 +21,7 @@ export async function showResource(call: Call, resource: Resource): Promise<void
 /**
  * Follows a job until it has ended, and prints how it ended.
  * @param eachState with `--json`, print every state that is seen, not only the last
- * @returns 1 if the job failed; a backup that was watched while it was deleted and is gone: 0
+ * @returns 1 if the job failed, or the verification did not pass; a backup that was watched while it was deleted and is gone: 0
  */
 export async function follow(call: Call, client: ApiClient, start: Found, eachState: boolean): Promise<ExitCode> {
   const { io } = call;
@@ -31,7 +31,7 @@ export async function follow(call: Call, client: ApiClient, start: Found, eachSt
   let last = start.resource;
   let printed = '';
   try {
-    while (found && RUNNING.includes(found.resource.status)) {
+    while (found && isRunning(found.resource)) {
       last = found.resource;
       const text = JSON.stringify(last);
       if (eachState && call.json && text !== printed) await io.out.json(last);
@@ -45,7 +45,17 @@ export async function follow(call: Call, client: ApiClient, start: Found, eachSt
   }
   if (!found) return gone(call, last);
   await showResource(call, found.resource);
-  return found.resource.status.endsWith('_FAILED') ? EXIT.failed : EXIT.ok;
+  const { status, verification } = found.resource;
+  const unproved = isVerifying(last) && verification?.status !== 'PASSED';
+  return unproved || status.endsWith('_FAILED') ? EXIT.failed : EXIT.ok;
+}
+
+function isRunning(resource: Resource): boolean {
+  return RUNNING.includes(resource.status) || isVerifying(resource);
+}
+
+function isVerifying({ verification }: Resource): boolean {
+  return verification?.status === 'RUNNING';
 }
 
 async function gone(call: Call, last: Resource): Promise<ExitCode> {
@@ -68,9 +78,9 @@ async function look(client: ApiClient, { kind, id }: Found, io: Io, seconds: num
   }
 }
 
-function stateOf({ status, progress }: Resource): Parameters<ProgressBar['show']>[0] {
+function stateOf({ status, progress, verification }: Resource): Parameters<ProgressBar['show']>[0] {
   return {
-    label: progress?.phase ?? status.toLowerCase(),
+    label: progress?.phase ?? (verification ? 'verifying' : status.toLowerCase()),
     done: progress?.items_done ?? 0,
     total: progress?.items_total_estimate,
     etaSeconds: progress?.eta_seconds,

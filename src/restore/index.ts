@@ -1,3 +1,4 @@
+export { readArchive } from './engine/portable-restore';
 export { RESTORE_JOB, RestoreParams } from './restore-job.params';
 export { OnExisting, RESTORE_STATUSES, RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
 export { RestoreDependencies, RestoreHandler } from './restore.handler';

@@ -32,6 +32,7 @@ const TABLE_CALLS: readonly (readonly [string, string, readonly number[], readon
   ['get', '/backups/{backup_id}', [200, 400, 404], [], false],
   ['patch', '/backups/{backup_id}', [200, 400, 404, 409], [], true],
   ['delete', '/backups/{backup_id}', [200, 400, 404, 409], ['purge', 'cascade'], false],
+  ['post', '/backups/{backup_id}/verify', [202, 400, 404, 409], [], false],
   ['post', '/restores', [200, 202, 400, 404, 409, 423], [], true],
   ['get', '/restores', [200, 400], [...LIST_QUERY, 'exclusive_start_restore_job_id'], false],
   ['get', '/restores/{restore_job_id}', [200, 400, 404], [], false],
@@ -49,7 +50,7 @@ const PREFIXES = {
 };
 
 const MORE_BACKUP =
-  'error progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable locked_milliseconds';
+  'error progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable verification locked_milliseconds';
 const MORE_RESTORE = 'error progress format format_reason';
 const KEYS = {
   spec: {

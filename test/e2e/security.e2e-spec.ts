@@ -54,6 +54,7 @@ function callsWithBody(): [string, string][] {
     return [
       ['POST', `${client.table(table)}/backups`],
       ['PATCH', `${client.table(table)}/backups/${String(backup['id'])}`],
+      ['POST', `${client.table(table)}/backups/${String(backup['id'])}/verify`],
       ['POST', `${client.table(table)}/restores`],
       ['PATCH', `${client.table(table)}/restores/${UNKNOWN_ID}`],
       ['POST', `${client.projectPath}/backups/import`],

@@ -1,5 +1,5 @@
 import { Type } from '@nestjs/common';
-import { BACKUP_STATUSES } from '../backup.entity';
+import { BACKUP_STATUSES, VERIFICATION_STATUSES } from '../backup.entity';
 import { apiModel, KeySchema, listOf, refTo } from './api-docs';
 import { deployedDialect, Dialect, specDialect } from './dialect';
 
@@ -38,6 +38,18 @@ const ProgressModel = apiModel('Progress', {
   ranges_total: { type: 'integer', example: 8 },
   started_at: TIME,
   eta_seconds: { type: 'integer', example: 2, ...OPTIONAL },
+});
+
+const VerificationModel = apiModel('Verification', {
+  status: {
+    type: 'string',
+    enum: [...VERIFICATION_STATUSES],
+    description: 'DAMAGED: `type` and `message` name the object. FAILED: they say why nothing was found out.',
+  },
+  type: { type: 'string', example: 'ArchiveDamaged', ...OPTIONAL },
+  message: { type: 'string', example: 'chunks/….jsonl.zst is missing', ...OPTIONAL },
+  started_at: TIME,
+  finished_at: { ...TIME, ...OPTIONAL } as KeySchema,
 });
 
 const LinkModel = apiModel('Link', {
@@ -133,8 +145,13 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
     table_size_bytes: { type: 'integer', ...OPTIONAL, description: 'Before compression.', example: 33000000 },
     format_version: { type: 'integer', ...OPTIONAL, example: 1 },
     base_backup_id: idKey(dialect, 'Incrementals: the backup that it builds on.', EXAMPLE_ID, OPTIONAL),
-    last_verified_at: { ...TIME, ...OPTIONAL } as KeySchema,
-    restorable: { type: 'boolean', ...OPTIONAL },
+    last_verified_at: {
+      ...TIME,
+      ...OPTIONAL,
+      description: 'When a verification last found everything whole.',
+    } as KeySchema,
+    restorable: { type: 'boolean', ...OPTIONAL, description: 'False: it failed, or damage was found.' },
+    verification: refTo(VerificationModel, { ...OPTIONAL, description: 'The newest verification.' }),
     locked_milliseconds: { type: 'integer', ...OPTIONAL, description: 'How long the table was in MAINTENANCE.' },
   };
 }

@@ -6,7 +6,7 @@ import { Dialect } from './dialect';
 
 const TAG = 'Backups';
 /** No example that would be sent as it stands could name a backup that is there: an id comes from an answer. */
-const BACKUP_PARAM = {
+export const BACKUP_PARAM = {
   name: 'backup_id',
   description: 'The backup’s id, with or without dashes.',
   example: '01890a5d-ac96-774b-bcce-b302099a8057',
@@ -83,7 +83,7 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
     change: {
       operationId: operation('change_backup'),
       tag: TAG,
-      summary: 'Pause, resume or limit a backup that is being made',
+      summary: 'Pause, resume or limit the making or the verification of a backup',
       params: ofBackup,
       body: {
         model: models.jobChange,
@@ -95,7 +95,7 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
         },
       },
       successes: [{ status: 200, description: 'The backup.', model: models.backup }],
-      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: it is finished.' },
+      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: nothing runs.' },
     },
     delete: {
       operationId: operation('delete_backup'),

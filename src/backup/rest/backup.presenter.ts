@@ -29,9 +29,16 @@ export function presentBackup({ backup, progress }: BackupView, { dialect, base,
       { rel: 'location', href: backup.locationUrl },
     ],
     error: backup.error,
-    progress: backup.status === 'CREATING' ? presentProgress(progress, backup.itemsEstimate, now) : undefined,
+    progress: presentBackupProgress(backup, progress, now),
     ...presentContents(backup, dialect),
   });
+}
+
+function presentBackupProgress(backup: BackupEntity, job: JobProgress | undefined, now: number): Answer | undefined {
+  if (backup.status === 'CREATING') return presentProgress(job, backup.itemsEstimate, now);
+  if (presentVerification(backup)?.['status'] !== 'RUNNING') return undefined;
+  const progress = presentProgress(job, backup.itemCount, now);
+  return progress && { ...progress, phase: 'verifying' };
 }
 
 /** What is known once the archive is whole. */
@@ -44,8 +51,21 @@ function presentContents(backup: BackupEntity, dialect: Dialect): Answer {
     base_backup_id: backup.baseBackupId === null ? null : dialect.id(backup.baseBackupId),
     last_verified_at: presentTime(backup.lastVerifiedAt),
     restorable: backup.restorable,
+    verification: presentVerification(backup),
     locked_milliseconds: backup.lockedMilliseconds,
   };
+}
+
+function presentVerification({ status, verification }: BackupEntity): Answer | undefined {
+  // One that is deleted is verified no more.
+  if (verification === null || status !== 'CREATED') return undefined;
+  return present({
+    status: verification.status,
+    type: verification.error?.type,
+    message: verification.error?.message,
+    started_at: presentTime(verification.startedAt),
+    finished_at: presentTime(verification.finishedAt ?? null),
+  });
 }
 
 /** Ids within a strategy are written as all others in the answer. */

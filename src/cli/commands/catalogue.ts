@@ -52,7 +52,7 @@ export const show: Command = {
 
 export const watch: Command = {
   name: 'watch',
-  summary: 'follow a running backup, restore or deletion: progress, rate, ETA',
+  summary: 'follow a running backup, restore, verification or deletion: progress, rate, ETA',
   arguments: ['ID'],
   online: true,
   options: { interval: { value: 'SECONDS', help: 'between two looks at the job (default 1)' } },
