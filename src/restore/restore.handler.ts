@@ -91,7 +91,7 @@ export class RestoreHandler implements JobHandler {
     const next = index === 0 ? { nextSteps: [{ payload: { plan } }] } : {};
     if (entry === null) return next;
     const chunk: ChunkEntry = chunkEntryFromJson(entry);
-    const target = await this.targetOf(step.job, params, plan);
+    const target = await this.targetOf(step, params, plan);
     const proof = await loadChunk(context, schemaOf(plan), chunk, target, plan.expiryCutoff, step);
     failPoint('restore.load.after-chunk');
     return {
@@ -162,8 +162,8 @@ export class RestoreHandler implements JobHandler {
     return this.deps.backend.openBuild(job.projectId, job.subjectId, schemaOf(plan));
   }
 
-  private async targetOf(job: JobView, params: RestoreParams, plan: Plan): Promise<LoadTarget> {
-    if (plan.writeTimeMicros === null) return { mode: 'build', build: await this.buildOf(job, plan) };
+  private async targetOf({ job, stepId }: StepContext, params: RestoreParams, plan: Plan): Promise<LoadTarget> {
+    if (plan.writeTimeMicros === null) return { mode: 'build', build: await this.buildOf(job, plan), part: stepId };
     const ref = { projectId: job.projectId, name: params.tableName };
     const handle = await this.deps.backend.openTable(ref).catch((error: unknown) => {
       if (isDomainError(error, 'TableNotExistsException')) return undefined;

@@ -26,13 +26,15 @@ beforeEach(async () => {
 /** A backend of which loading asks nothing but to take items. */
 function context(): RestoreContext {
   const backend: Pick<TableBackend, 'loadItems'> = {
-    loadItems: async (_build, items) => void written.push(...items),
+    loadItems: async (_build, _part, read) => {
+      for await (const items of read()) written.push(...items);
+    },
   };
   return { backend: backend as TableBackend, store, failPoint: () => undefined };
 }
 
 const load = (entry: ChunkEntry, expiryCutoff = 0): Promise<LoadProof> =>
-  loadChunk(context(), sampleSchema, entry, { mode: 'build', build }, expiryCutoff, {
+  loadChunk(context(), sampleSchema, entry, { mode: 'build', build, part: 'part' }, expiryCutoff, {
     signal: new AbortController().signal,
     throttle: () => Promise.resolve(),
   });

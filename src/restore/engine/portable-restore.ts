@@ -16,9 +16,9 @@ export interface LoadControl {
   throttle(amount: { bytes: number; items: number }): Promise<void>;
 }
 
-/** Where items go: into a build that nobody sees, or, merging, into the live table. */
+/** Where items go: into a build that nobody sees (as one part of it), or, merging, into the live table. */
 export type LoadTarget =
-  | { readonly mode: 'build'; readonly build: BuildHandle }
+  | { readonly mode: 'build'; readonly build: BuildHandle; readonly part: string }
   | { readonly mode: 'merge'; readonly ref: TableRef; readonly handle: TableHandle; readonly writeTimeMicros: number };
 
 /** What loading one chunk proved: the items written, and those left out since they had expired. */
@@ -52,28 +52,61 @@ export async function loadChunk(
   expiryCutoff: number,
   control: LoadControl,
 ): Promise<LoadProof> {
-  const loaded = new TableDigest();
-  const skipped = new TableDigest();
-  for await (const batch of readChunk(context.store, entry, schema, control.signal)) {
-    control.signal.throwIfAborted();
-    const alive: DecodedItem[] = [];
-    let bytes = 0;
-    for (const item of batch) {
-      const expired = item.expiresAt !== undefined && item.expiresAt <= expiryCutoff;
-      (expired ? skipped : loaded).add(item.bucket, item.digest);
-      if (!expired) alive.push(item);
-      bytes += item.canonical.length;
-    }
-    await control.throttle({ bytes, items: batch.length });
-    if (alive.length > 0) await write(context.backend, target, alive);
-    context.failPoint('restore.load.after-batch');
+  const { backend } = context;
+  const chunk = new ChunkLoad(context, schema, entry, expiryCutoff, control.signal);
+  if (target.mode === 'build') {
+    // For the whole chunk: no transaction of the backend is left open while a step waits for its turn.
+    await control.throttle({ bytes: entry.raw_bytes, items: entry.items });
+    await backend.loadItems(target.build, target.part, () => chunk.read(), { signal: control.signal });
+  } else {
+    const batches = chunk.read((amount) => control.throttle(amount));
+    for await (const items of batches) await backend.mergeItems(target.ref, target.handle, items, target.writeTimeMicros);
   }
-  return { loaded, skipped };
+  return chunk.proof;
 }
 
-async function write(backend: TableBackend, target: LoadTarget, items: readonly DecodedItem[]): Promise<void> {
-  if (target.mode === 'build') return backend.loadItems(target.build, items);
-  return backend.mergeItems(target.ref, target.handle, items, target.writeTimeMicros);
+/** A chunk's items that are to be written, and what reading them to their end proves. */
+class ChunkLoad {
+  proof: LoadProof;
+
+  constructor(
+    private readonly context: RestoreContext,
+    private readonly schema: TableSchema,
+    private readonly entry: ChunkEntry,
+    private readonly expiryCutoff: number,
+    private readonly signal: AbortSignal,
+  ) {
+    this.proof = this.nothing();
+  }
+
+  /** From the start each time. @param throttle awaited before each batch */
+  async *read(throttle?: LoadControl['throttle']): AsyncGenerator<DecodedItem[]> {
+    const { store, failPoint } = this.context;
+    this.proof = this.nothing();
+    for await (const batch of readChunk(store, this.entry, this.schema, this.signal)) {
+      this.signal.throwIfAborted();
+      const alive = this.choose(batch);
+      if (throttle) await throttle({ bytes: batch.reduce((sum, item) => sum + item.canonical.length, 0), items: batch.length });
+      if (alive.length > 0) yield alive;
+      failPoint('restore.load.after-batch');
+    }
+  }
+
+  /** Digests every item; gives those that are to be written. */
+  private choose(batch: readonly DecodedItem[]): DecodedItem[] {
+    const { loaded, skipped } = this.proof;
+    const alive: DecodedItem[] = [];
+    for (const item of batch) {
+      const expired = item.expiresAt !== undefined && item.expiresAt <= this.expiryCutoff;
+      (expired ? skipped : loaded).add(item.bucket, item.digest);
+      if (!expired) alive.push(item);
+    }
+    return alive;
+  }
+
+  private nothing(): LoadProof {
+    return { loaded: new TableDigest(), skipped: new TableDigest() };
+  }
 }
 
 /** Reads one range of the build back and digests what is there. */

@@ -199,11 +199,7 @@ export class Connection implements Queryable {
   }
 
   /** `COPY … FROM STDIN`, with back-pressure. If `pieces` fails or `signal` is aborted, the connection is cut, which undoes the transaction. */
-  async copyIn(
-    text: string,
-    pieces: Iterable<Buffer> | AsyncIterable<Buffer>,
-    signal?: AbortSignal,
-  ): Promise<void> {
+  async copyIn(text: string, pieces: Iterable<Buffer> | AsyncIterable<Buffer>, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     // The stream takes pg's timeout mechanism, by the same property as a query's.
     const copy = Object.assign(copyFrom(text), { query_timeout: this.timeoutMillis });
@@ -217,10 +213,11 @@ export class Connection implements Queryable {
         throw new Error('the copy was given up');
       }
     }
-    const stop = new AbortController();
+    let stop = (): void => undefined;
     const stopped = new Promise<never>((_resolve, reject) => {
-      signal?.addEventListener('abort', () => reject(signal.reason), { signal: stop.signal });
+      stop = () => reject(signal?.reason);
     });
+    signal?.addEventListener('abort', stop);
     try {
       await this.watched(Promise.race([pipeline(guarded(), this.client.query(copy)), stopped]));
     } catch (error) {
@@ -229,7 +226,7 @@ export class Connection implements Queryable {
       this.broken = true;
       throw failure.error;
     } finally {
-      stop.abort();
+      signal?.removeEventListener('abort', stop);
     }
   }
 

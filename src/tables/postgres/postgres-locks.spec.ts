@@ -5,6 +5,7 @@ import {
   code,
   decoded,
   freshTable,
+  load,
   plainItem,
   plainItems,
   put,
@@ -110,7 +111,7 @@ describe('whoever swaps a table', () => {
       await put(backend, ref, plainItems(10));
       const { id } = await backend.describeTable(ref);
       const build = await backend.openBuild('demo', newId(), PLAIN);
-      await backend.loadItems(build, [decoded(PLAIN, plainItem('new', 1))]);
+      await load(backend, build, [decoded(PLAIN, plainItem('new', 1))]);
       await backend.sealBuild(build);
       const old = await physicalTable(backend, ref);
       await holder.query(`BEGIN; LOCK TABLE ${old}`);
@@ -164,7 +165,9 @@ describe('MAINTENANCE', () => {
       await expect(backend.lock(ref, { owner: 'job', seconds: 1 })).rejects.toEqual(
         expect.objectContaining({ code: 'ServiceUnavailable', transient: true }),
       );
-      const row = await observer.query(`SELECT lock_owner, lock_deadline FROM magnetodb.table_info WHERE name = $1`, [ref.name]);
+      const row = await observer.query(`SELECT lock_owner, lock_deadline FROM magnetodb.table_info WHERE name = $1`, [
+        ref.name,
+      ]);
       expect(row.rows).toEqual([{ lock_owner: null, lock_deadline: null }]);
       await holder.query('ROLLBACK');
       await write;
@@ -177,7 +180,9 @@ describe('MAINTENANCE', () => {
       const stopped = new Client({ connectionString: database.url });
       stopped.on('error', () => undefined);
       await stopped.connect();
-      await stopped.query(`BEGIN; ${lockShared(ref)}; INSERT INTO ${await physicalTable(backend, ref)} (hash_key, range_key, written_at) VALUES ('x', 'x', 0)`);
+      await stopped.query(
+        `BEGIN; ${lockShared(ref)}; INSERT INTO ${await physicalTable(backend, ref)} (hash_key, range_key, written_at) VALUES ('x', 'x', 0)`,
+      );
       await backend.lock(ref, { owner: 'job', seconds: 60 });
       await expect(stopped.query('COMMIT')).rejects.toThrow();
       expect((await observer.query(`SELECT FROM ${await physicalTable(backend, ref)}`)).rowCount).toBe(0);

@@ -10,6 +10,7 @@ import {
   freshRef,
   freshTable,
   itemTexts,
+  load,
   n,
   plainItem,
   plainItems,
@@ -190,9 +191,9 @@ describe('a database that is not there', () => {
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'magnetodb-tables' AND datname = current_database()`,
       );
       const reading = readBlocks(backend, handle, undefined, { blockBytes: 1000 });
-      const done = await Promise.allSettled([reading, backend.loadItems(build, items), cutting]);
+      const done = await Promise.allSettled([reading, load(backend, build, items), cutting]);
       for (const each of done.slice(0, 2)) if (each.status === 'rejected') expect(each.reason).toEqual(transient);
-      await backend.loadItems(build, items);
+      await load(backend, build, items);
       expect(itemTexts(await readBlocks(backend, build))).toHaveLength(3000);
       expect(itemTexts(await readBlocks(backend, handle))).toHaveLength(3000);
     });
@@ -289,7 +290,7 @@ describe('large tables', () => {
             const number = ((start + index) * 7919) % count;
             return decoded(PLAIN, plainItem(`hash-${number % hashes}`, number, { v: s('x'.repeat(100)) }));
           });
-          await backend.loadItems(build, part);
+          await load(backend, build, part);
         }
         const ranges = await backend.splitRanges(build, { targetBytes: 4_000_000, maxRanges: 4 });
         expect(ranges).toHaveLength(4);
@@ -319,7 +320,7 @@ describe('physical tables', () => {
       const builds = [];
       for (let round = 0; round < 3; round++) {
         const build = await backend.openBuild(projectId, newId(), INDEXED);
-        await backend.loadItems(build, [decoded(INDEXED, plainItem('a', 1, { i: n(round) }))]);
+        await load(backend, build, [decoded(INDEXED, plainItem('a', 1, { i: n(round) }))]);
         await backend.sealBuild(build);
         builds.push(build);
         if (round < 2)

@@ -1,22 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { TableRef } from '../../kernel';
 import { LockedTable, TableLock } from '../table-backend';
 import { unavailable } from './errors';
+import { drainHolders } from './lock-holders';
 import { SERVER_NOW, storable, tableNumber } from './registry';
 import { Services } from './services';
-
-/** How often to look whether the writes on their way have ended. */
-const LOOK_MILLIS = 10;
-/** A transaction that holds a table for longer is ended: its process was stopped, or does not read what it asked for. */
-const PATIENCE_MILLIS = 5_000;
-/** What was to be ended has so long for it. */
-const END_MILLIS = 5_000;
-
-/** The sessions that hold a table's advisory lock, be it shared or not. Parameters: the number's halves. */
-const HOLDERS = `
-  FROM pg_locks
-  WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid = $1::bigint::oid AND objid = $2::bigint::oid AND objsubid = 1 AND granted`;
 
 /**
  * MAINTENANCE (docs/adr/0005-maintenance.md). First the registry says so: every transaction that takes the table's advisory lock from then
@@ -30,7 +17,7 @@ export class TableLocks {
     const asked = performance.now();
     await this.announce(ref, owner, seconds);
     try {
-      await this.drain(ref, asked + seconds * 1000);
+      await drainHolders(this.services.db, tableNumber(ref), asked + seconds * 1000);
     } catch (error) {
       await this.unlock(ref, owner).catch(() => undefined);
       throw error;
@@ -76,39 +63,4 @@ export class TableLocks {
     // Dropped, or released, since it was looked up.
     throw unavailable();
   }
-
-  /** Waits until every transaction that holds the table now has ended. Those that do not end are ended. @param deadline monotonic */
-  private async drain(ref: TableRef, deadline: number): Promise<void> {
-    const since = performance.now();
-    let left = await this.holders(ref);
-    while (left.length > 0) {
-      const now = performance.now();
-      if (now >= deadline || now - since >= PATIENCE_MILLIS + END_MILLIS) throw unavailable();
-      if (now - since >= PATIENCE_MILLIS) await this.end(ref, left);
-      await delay(LOOK_MILLIS);
-      const holding = new Set(await this.holders(ref));
-      left = left.filter((transaction) => holding.has(transaction));
-    }
-  }
-
-  private async holders(ref: TableRef): Promise<string[]> {
-    const found = await this.services.db.query<{ virtualtransaction: string }>(
-      `SELECT virtualtransaction ${HOLDERS}`,
-      halves(ref),
-    );
-    return found.rows.map((row) => row.virtualtransaction);
-  }
-
-  private async end(ref: TableRef, transactions: readonly string[]): Promise<void> {
-    await this.services.db.query(
-      `SELECT pg_terminate_backend(pid) ${HOLDERS} AND virtualtransaction = ANY($3)`,
-      [...halves(ref), transactions],
-    );
-  }
-}
-
-/** An advisory lock's number as `pg_locks` shows it. */
-function halves(ref: TableRef): [string, string] {
-  const number = BigInt.asUintN(64, tableNumber(ref));
-  return [String(number >> 32n), String(number & 0xffff_ffffn)];
 }

@@ -9,6 +9,7 @@ import {
   digestOf,
   freshTable,
   itemTexts,
+  load,
   linesOf,
   n,
   plainItem,
@@ -61,7 +62,8 @@ async function replaceTable(
 ): Promise<void> {
   const { id } = await backend.describeTable(ref);
   const build = await backend.openBuild(ref.projectId, newId(), PLAIN);
-  await backend.loadItems(
+  await load(
+    backend,
     build,
     items.map((item) => decoded(PLAIN, item)),
   );

@@ -9,6 +9,7 @@ import {
   freshRef,
   freshTable,
   itemTexts,
+  load,
   n,
   plainItem,
   plainItems,
@@ -24,7 +25,8 @@ import {
 
 async function buildOf(backend: TableBackend, items: readonly Item[], schema = PLAIN): Promise<BuildHandle> {
   const build = await backend.openBuild('demo', newId(), schema);
-  await backend.loadItems(
+  await load(
+    backend,
     build,
     items.map((item) => decoded(schema, item)),
   );
@@ -79,13 +81,13 @@ export function describeBuilds(make: MakeHarness): void {
       const items = plainItems(500);
       const loads = items.map((item) => decoded(PLAIN, item, item.get('r')?.value === '3' ? 4_000_000_000 : undefined));
       const first = await backend.openBuild('demo', buildId, PLAIN);
-      await backend.loadItems(first, loads.slice(0, 300));
+      await load(backend, first, loads.slice(0, 300));
       const other = await open();
       const again = await other.openBuild('demo', buildId, PLAIN);
       expect(again).toEqual(first);
-      await other.loadItems(again, loads.slice(200));
-      await other.loadItems(again, loads);
-      await other.loadItems(again, []);
+      await load(other, again, loads.slice(200));
+      await load(other, again, loads);
+      await load(other, again, []);
       expect(itemTexts(await readBlocks(backend, first)).sort()).toEqual(items.map((item) => text(item)).sort());
       await other.sealBuild(again);
       await backend.sealBuild(first);
@@ -104,7 +106,7 @@ export function describeBuilds(make: MakeHarness): void {
       const items = plainItems(2000).map((item) => decoded(INDEXED, item));
       await Promise.all(
         Array.from({ length: 8 }, (_each, part) =>
-          (part % 2 ? backend : other).loadItems(build, items.slice(part * 200, part * 200 + 600)),
+          load(part % 2 ? backend : other, build, items.slice(part * 200, part * 200 + 600)),
         ),
       );
       expect(itemTexts(await readBlocks(backend, build))).toHaveLength(2000);
@@ -125,11 +127,11 @@ export function describeBuilds(make: MakeHarness): void {
         [one, mortal],
       ] as const) {
         const together = await backend.openBuild('demo', newId(), PLAIN);
-        await expect(backend.loadItems(together, [first, second])).rejects.toEqual(collision);
+        await expect(load(backend, together, [first, second])).rejects.toEqual(collision);
         expect(itemTexts(await readBlocks(backend, together))).toEqual([]);
         const apart = await backend.openBuild('demo', newId(), PLAIN);
-        await backend.loadItems(apart, [first, decoded(PLAIN, plainItem('a', 1))]);
-        await expect(backend.loadItems(apart, [decoded(PLAIN, plainItem('b', 1)), second])).rejects.toEqual(collision);
+        await load(backend, apart, [first, decoded(PLAIN, plainItem('a', 1))]);
+        await expect(load(backend, apart, [decoded(PLAIN, plainItem('b', 1)), second])).rejects.toEqual(collision);
       }
     });
 
@@ -143,7 +145,7 @@ export function describeBuilds(make: MakeHarness): void {
       expect(await backend.dropBuild('demo', 'unknown')).toBeUndefined();
       const changed = code('TableChanged');
       await expect(readBlocks(backend, build)).rejects.toEqual(changed);
-      await expect(backend.loadItems(build, [decoded(PLAIN, plainItem('a', 1))])).rejects.toEqual(changed);
+      await expect(load(backend, build, [decoded(PLAIN, plainItem('a', 1))])).rejects.toEqual(changed);
       await expect(backend.sealBuild(build)).rejects.toEqual(changed);
       await expect(backend.publishBuild(build, freshRef().name, { mode: 'create' })).rejects.toEqual(changed);
       expect(itemTexts(await readBlocks(backend, await backend.openBuild('demo', build.buildId, PLAIN)))).toEqual([]);
@@ -154,7 +156,7 @@ export function describeBuilds(make: MakeHarness): void {
       expect(await backend.dropBuild('demo', kept.buildId)).toBe((await backend.describeTable(ref)).id);
       await backend.sweep();
       expect(await scanAll(backend, ref)).toHaveLength(10);
-      await expect(backend.loadItems(kept, [decoded(PLAIN, plainItem('late', 1))])).rejects.toEqual(changed);
+      await expect(load(backend, kept, [decoded(PLAIN, plainItem('late', 1))])).rejects.toEqual(changed);
       await backend.sealBuild(kept);
     });
 
@@ -163,10 +165,7 @@ export function describeBuilds(make: MakeHarness): void {
       if (!backend.capabilities.expiredItemsReadable) return;
       const build = await backend.openBuild('demo', newId(), PLAIN);
       const cutoff = now();
-      await backend.loadItems(build, [
-        decoded(PLAIN, plainItem('a', 1), cutoff + 5),
-        decoded(PLAIN, plainItem('a', 2)),
-      ]);
+      await load(backend, build, [decoded(PLAIN, plainItem('a', 1), cutoff + 5), decoded(PLAIN, plainItem('a', 2))]);
       await pass(5);
       await backend.sweep();
       expect(itemTexts(await readBlocks(backend, build, wholeRange, { expiryCutoff: cutoff }))).toHaveLength(2);
@@ -231,8 +230,14 @@ export function describeBuilds(make: MakeHarness): void {
       const replaced = await freshTable(backend);
       const stale = await fillMode(backend, replaced);
       const { id: tableId } = await backend.describeTable(replaced);
-      await backend.publishBuild(await buildOf(backend, []), replaced.name, { mode: 'replace', tableId, graceSeconds: 0 });
-      await expect(backend.publishBuild(await buildOf(backend, plainItems(2)), replaced.name, stale)).rejects.toEqual(conflict);
+      await backend.publishBuild(await buildOf(backend, []), replaced.name, {
+        mode: 'replace',
+        tableId,
+        graceSeconds: 0,
+      });
+      await expect(backend.publishBuild(await buildOf(backend, plainItems(2)), replaced.name, stale)).rejects.toEqual(
+        conflict,
+      );
     });
 
     it('replaces any content, keeping the table’s id, with the structure of the build', async () => {

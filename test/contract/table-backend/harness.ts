@@ -13,7 +13,7 @@ import {
   encodeLine,
   newId,
 } from '../../../src/kernel';
-import { KeyRange, ReadRangeOptions, TableBackend, TableHandle } from '../../../src/tables';
+import { BuildHandle, KeyRange, ReadRangeOptions, TableBackend, TableHandle } from '../../../src/tables';
 
 export interface TableBackendHarness {
   readonly backend: TableBackend;
@@ -25,6 +25,9 @@ export interface TableBackendHarness {
   pass(seconds: number): Promise<void>;
   cleanup(): Promise<void>;
 }
+
+/** Several batches, so that batches follow one another. */
+const LOADED_AT_ONCE = 400;
 
 export type MakeHarness = () => Promise<TableBackendHarness>;
 
@@ -101,6 +104,18 @@ export async function put(backend: TableBackend, ref: TableRef, items: readonly 
 export function decoded(schema: TableSchema, item: Item, expiresAt?: number): DecodedItem {
   const line = encodeLine(canonicalItem(item), expiresAt);
   return decodeLine(schema, line.subarray(0, line.length - 1));
+}
+
+/** Loads items into a build as one part, in batches. */
+export function load(
+  backend: TableBackend,
+  build: BuildHandle,
+  items: readonly DecodedItem[],
+  part: string = newId(),
+): Promise<void> {
+  return backend.loadItems(build, part, async function* () {
+    for (let start = 0; start < items.length; start += LOADED_AT_ONCE) yield items.slice(start, start + LOADED_AT_ONCE);
+  });
 }
 
 export const wholeRange: KeyRange = { start: null, end: null, estimatedItems: 0 };

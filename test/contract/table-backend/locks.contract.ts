@@ -6,6 +6,7 @@ import {
   decoded,
   freshTable,
   itemTexts,
+  load,
   plainItem,
   plainItems,
   put,
@@ -107,7 +108,7 @@ export function describeLocks(make: MakeHarness): void {
       const ref = await freshTable(backend);
       const { id, generation } = await backend.describeTable(ref);
       const build = await backend.openBuild('demo', newId(), PLAIN);
-      await backend.loadItems(build, [decoded(PLAIN, plainItem('new', 1))]);
+      await load(backend, build, [decoded(PLAIN, plainItem('new', 1))]);
       await backend.sealBuild(build);
       const merging = await freshTable(backend);
       const { handle, writeTimeMicros } = await backend.beginMerge(merging, 'restore');

@@ -29,13 +29,18 @@ module.exports = [
     ['void-locks-listed', 'only locks that hold are listed', ' AND lock_deadline > ${SERVER_NOW}`', '`', 'are listed, in every process'],
   ]),
   ...rows('src/tables/postgres/table-locks.ts', LOCKS, [
-    ['lock-without-drain', 'a lock waits for the writes on their way', 'while (left.length > 0) {', 'while (left.length < 0) {', 'waits for the writes on their way'],
     ['lock-kept-after-failure', 'a lock that is given up leaves the table free', '      await this.unlock(ref, owner).catch(() => undefined);\n', '', 'is given up, and leaves the table free'],
-    ['drain-for-ever', 'a transaction that does not go on is ended', 'if (now - since >= PATIENCE_MILLIS) await this.end(ref, left);', '', 'ends a transaction that holds the table'],
+  ]),
+  ...rows('src/tables/postgres/lock-holders.ts', LOCKS, [
+    ['lock-without-drain', 'a lock waits for the writes on their way', 'while (left.length > 0) {', 'while (left.length < 0) {', 'waits for the writes on their way'],
+    ['drain-for-ever', 'a transaction that does not go on is ended', 'if (now - since >= PATIENCE_MILLIS) await end(db, halves, left);', '', 'ends a transaction that holds the table'],
   ]),
   ...rows('src/tables/postgres/sweep.ts', LOCKS, [
     ['void-locks-kept', 'locks that ran out are swept', '  await forgetVoidLocks(db);\n', '', 'forgets locks that ran out'],
     ['live-locks-swept', 'the sweep leaves locks that hold alone', 'AND lock_deadline <= ${SERVER_NOW}`', '`', 'forgets locks that ran out'],
+  ]),
+  ...rows('src/jobs/step-run.ts', 'src/jobs/job-runner.spec.ts', [
+    ['lock-burns-attempts', 'a job waits for a locked table', "if (reason === undefined && isDomainError(error, 'TableLocked')) {", "if (reason === undefined && isDomainError(error, 'Cancelled')) {", 'waits for a table in maintenance'],
   ]),
   ...rows('src/tables/with-table-lock.ts', HELPER, [
     ['lock-kept-by-failed-work', 'a lock is released whatever happens', '    await release().catch(() => undefined);\n', '', 'releases the table if the work fails'],

@@ -11,7 +11,7 @@ module.exports = [
     ['restore-end-unannounced', 'each operation has one start and one end', "await this.deps.notifier.enqueue(tx, restoreEvent(job.id, 'end', row));", '', 'is one start and one end'],
   ]),
   ...rows('src/restore/engine/portable-restore.ts', TABLES, [
-    ['expired-items-restored', 'expired items are not restored', 'item.expiresAt !== undefined && item.expiresAt <= expiryCutoff', 'item.expiresAt === 0', 'outlives a restore'],
+    ['expired-items-restored', 'expired items are not restored', 'item.expiresAt !== undefined && item.expiresAt <= this.expiryCutoff', 'item.expiresAt === 0', 'outlives a restore'],
   ]),
   ...rows('src/restore/restore.service.ts', TABLES, [
     ['second-restore-unexplained', 'a second restore onto a table is a conflict', "if (isUniqueViolation(error, 'restores_one_running_per_table')) {", "if (row.id === '') {", 'however many ask at once'],
