@@ -4,7 +4,8 @@ import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CHUNK_RAW_BYTES } from './archive';
 import { AuthModule } from './auth';
-import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, STRATEGY_CONFIG } from './backup';
+import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
+import { BackupRestoreHealth } from './backup-restore.health';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime } from './backup-restore.runtime';
 import { BackupDeleteHandler, BackupVerifyHandler } from './catalogue';
@@ -16,7 +17,7 @@ import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher } from './notifications';
 import { RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
-import { parseStrategyConfig } from './strategy';
+import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
 import { TABLE_BACKEND } from './tables';
 import { silentLogger } from './telemetry';
 
@@ -32,6 +33,7 @@ const DEFAULTS = {
 };
 const DEFAULT_GRACE_SECONDS = 86_400;
 const SENDERS = Symbol('NotificationSenders');
+const DEFAULT_MAX_LOCK_SECONDS = 60;
 const DATA_SOURCE = getDataSourceToken(BACKUP_DATA_SOURCE);
 
 /** How the host gives its options: like every `forRootAsync` of Nest. */
@@ -62,8 +64,14 @@ function fromOptions<T>(provide: FactoryProvider['provide'], make: (options: Bac
 const PORTS: Provider[] = [
   fromOptions(TABLE_BACKEND, (options) => options.tables),
   fromOptions<Clock>(CLOCK, (options) => options.clock ?? systemClock),
-  fromOptions(STRATEGY_CONFIG, (options) => options.strategies ?? parseStrategyConfig({})),
-  fromOptions(ObjectStoreRegistry, ({ storage }) => new ObjectStoreRegistry(storage, storage)),
+  fromOptions(STRATEGY_CONFIG, ({ strategies, tables }) => limitStrategies(strategies ?? BUILT_IN_STRATEGIES, { native: tables.native !== undefined })),
+  metricsProvider(SENDERS),
+  {
+    provide: ObjectStoreRegistry,
+    inject: [BACKUP_RESTORE_OPTIONS, PLUGIN_METRICS],
+    useFactory: (options: BackupRestoreOptions, metrics: PluginMetrics | undefined) =>
+      new ObjectStoreRegistry(options.storage, { ...options.storage, decorate: watchedStores(options, metrics) }),
+  },
   fromOptions<BackupOptions>(BACKUP_OPTIONS, (options) => ({
     ...(options.exclusiveGateways === undefined ? {} : { exclusiveGateways: options.exclusiveGateways }),
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
@@ -131,7 +139,10 @@ function makeRunner(
   });
   const split = { targetBytes: jobs.rangeBytes, maxRanges: jobs.maxRanges };
   const common = { dataSource, backend: options.tables, stores, notifier, clock, split };
-  runner.register(new BackupCreateHandler({ ...common, queue, chunkBytes: jobs.chunkBytes }));
+  const backups = { ...common, queue, chunkBytes: jobs.chunkBytes };
+  runner.register(new BackupCreateHandler(backups));
+  const maxLockSeconds = options.maxLockSeconds ?? DEFAULT_MAX_LOCK_SECONDS;
+  if (options.tables.native) runner.register(new NativeBackupHandler({ ...backups, maxLockSeconds, streams: jobs.stepsPerProcess }));
   runner.register(new BackupDeleteHandler(common));
   runner.register(new BackupVerifyHandler(common));
   runner.register(new RestoreHandler({ ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS }));

@@ -40,11 +40,11 @@ export interface BackupCreateDependencies {
 
 /** Makes a full, portable backup: plan → copy (a step a range) → seal. */
 export class BackupCreateHandler implements JobHandler {
-  readonly kind = BACKUP_CREATE_JOB;
+  readonly kind: string = BACKUP_CREATE_JOB;
   readonly stages = ['plan', 'copy', 'seal'] as const;
   readonly cleanupStage = 'cleanup';
 
-  constructor(private readonly deps: BackupCreateDependencies) {}
+  constructor(protected readonly deps: BackupCreateDependencies) {}
 
   async runStep(step: StepContext): Promise<StepOutcome> {
     const params = step.job.params as BackupCreateParams;
@@ -58,6 +58,7 @@ export class BackupCreateHandler implements JobHandler {
       case 'seal':
         return this.seal(context, step, params);
       case 'cleanup':
+        await this.beforeCleanup(step.job, params);
         await abandonBackup(context, step.signal);
         return { inTransaction: (tx) => new TypeormBackupLedger(tx, step.job.subjectId).clear() };
       default:
@@ -70,14 +71,17 @@ export class BackupCreateHandler implements JobHandler {
     return { backend: this.deps.backend, store, ledger, failPoint };
   }
 
-  private async plan(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
+  /** Ends what the job may have begun beside its archive. */
+  protected async beforeCleanup(_job: JobView, _params: BackupCreateParams): Promise<void> {}
+
+  protected async plan(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
     const started = { backupId: step.job.subjectId, startedAt: step.job.createdAt };
     const { ranges } = await planBackup(context, targetOf(step.job, params), started, this.deps.split);
     const nextSteps = ranges.map((range, index) => ({ payload: { range: { ...range }, index, rangeCount: ranges.length } }));
     return { nextSteps };
   }
 
-  private async copy(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
+  protected async copy(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {
     const { range, index, rangeCount } = step.payload as CopyPayload;
     const handle = await openSameContent(context.backend, targetOf(step.job, params));
     const format = { compression: params.compression, chunkBytes: this.deps.chunkBytes };
@@ -102,6 +106,11 @@ export class BackupCreateHandler implements JobHandler {
     return { inTransaction: (tx) => keepResult(tx, step.job, manifest) };
   }
 
+  /** What the manifest says of the format. */
+  protected async formatFacts(): Promise<Pick<ManifestFacts, 'data_format' | 'native'>> {
+    return { data_format: 'db-agnostic' };
+  }
+
   private async factsOf(job: JobView, params: BackupCreateParams, target: BackupTarget): Promise<ManifestFacts> {
     const row = await findBackup(this.deps.dataSource.manager, job);
     const table = await openSameContent(this.deps.backend, target);
@@ -114,7 +123,7 @@ export class BackupCreateHandler implements JobHandler {
       schema: table.schema,
       backend: this.deps.backend.capabilities.kind,
       type: 'full',
-      data_format: 'db-agnostic',
+      ...(await this.formatFacts()),
       base_backup_id: null,
       compression: params.compression,
       started_at: row.startedAt,
@@ -159,7 +168,7 @@ export class BackupCreateHandler implements JobHandler {
   }
 }
 
-function targetOf(job: JobView, params: BackupCreateParams): BackupTarget {
+export function targetOf(job: JobView, params: BackupCreateParams): BackupTarget {
   return { ref: { projectId: job.projectId, name: params.tableName }, tableId: params.tableId, generation: params.generation };
 }
 

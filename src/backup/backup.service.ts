@@ -3,12 +3,12 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, EntityManager } from 'typeorm';
 import { Identity, Policy } from '../auth';
 import { BACKUP_DATA_SOURCE } from '../database';
-import { Clock, DomainError, TableDescription, Uuid, newId, parseUuid } from '../kernel';
+import { Clock, DomainError, TableDescription, Uuid, newId, parseUuid, tableLocked } from '../kernel';
 import { JOB_QUEUE, JobQueue } from '../jobs';
 import { BackupLocation, ObjectStoreRegistry } from '../storage';
 import { ResolvedStrategy, StrategyConfig, presentStrategy, resolveStrategy } from '../strategy';
 import { TABLE_BACKEND, TableBackend } from '../tables';
-import { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
+import { BACKUP_CREATE_JOB, BACKUP_CREATE_NATIVE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
 import { BackupCatalogue, TableScope } from './backup-catalogue';
 import { BackupEntity } from './backup.entity';
 import { BACKUP_OPTIONS, BackupOptions } from './backup.options';
@@ -18,6 +18,9 @@ import { BackupListQuery, CreateBackupRequest, DeleteBackupQuery, JobChange } fr
 import { BackupView } from './rest/backup.presenter';
 import { findTable, parseTableParam } from './table-finder';
 import { inTransaction } from './transactions';
+
+/** Locks are short. */
+const LOCKED_RETRY_SECONDS = 1;
 
 /** A table of a project, as a URL names it. */
 export interface TableAddress {
@@ -48,7 +51,7 @@ export class BackupService {
   /**
    * Asks for a backup.
    * @throws DomainError `TableNotExistsException`; `ValidationError` of the strategy; `Forbidden` for a location; `ConflictError`;
-   * `BackupQuotaExceeded`
+   * `BackupQuotaExceeded`; `TableLocked` if it is native
    */
   async create(caller: Identity, address: TableAddress, request: CreateBackupRequest): Promise<BackupView> {
     const { projectId } = address;
@@ -62,6 +65,7 @@ export class BackupService {
     if (earlier) return earlier;
 
     const table = await this.findUsableTable(projectId, tableParam);
+    if (strategy.format === 'native') this.checkLockable(table);
     const id = newId();
     const location = await this.stores.locationOf(strategy.location, { projectId, backupId: id });
     const row = this.newRow(id, request.name, table, strategy, location);
@@ -189,7 +193,7 @@ export class BackupService {
     };
     await this.queue.enqueue(tx, {
       id: row.createJobId,
-      kind: BACKUP_CREATE_JOB,
+      kind: strategy.format === 'native' ? BACKUP_CREATE_NATIVE_JOB : BACKUP_CREATE_JOB,
       projectId: row.projectId,
       subjectId: row.id,
       params,
@@ -226,6 +230,17 @@ export class BackupService {
     // Portable work waits while a table is in MAINTENANCE.
     if (table.status === 'ACTIVE' || table.status === 'MAINTENANCE') return table;
     throw new DomainError('ConflictError', `The table is in status ${table.status}: it cannot be backed up.`);
+  }
+
+  /** Portable work waits while a table is in MAINTENANCE; native work begins with a lock of its own. */
+  private checkLockable(table: TableDescription): void {
+    if (!(this.options.exclusiveGateways ?? this.tables.capabilities.exclusiveGatewaysByDefault)) {
+      throw new DomainError(
+        'ConflictError',
+        'A native backup needs a deployment whose gateways all know of locks: the operator states so with exclusive_gateways.',
+      );
+    }
+    if (table.status === 'MAINTENANCE') throw tableLocked(table.name, LOCKED_RETRY_SECONDS);
   }
 
   private async checkQuota(tx: EntityManager, projectId: string): Promise<void> {

@@ -37,6 +37,21 @@ export class TypeormBackupLedger implements BackupLedger {
     if (result.affected !== 1) throw new DomainError('InternalError', `chunk ${chunk.entry.name} was never intended`);
   }
 
+  /** What the committed chunks added to the job's progress. */
+  async committed(): Promise<{ items: number; bytes: number }> {
+    const [sum]: { items: string; bytes: string }[] = await this.manager.query(
+      `SELECT coalesce(sum((entry->>'items')::bigint), 0) AS items, coalesce(sum((entry->>'raw_bytes')::bigint), 0) AS bytes
+         FROM magnetodb_backup.backup_objects WHERE backup_id = $1 AND range_index IS NOT NULL`,
+      [this.backupId],
+    );
+    return { items: Number(sum?.items), bytes: Number(sum?.bytes) };
+  }
+
+  /** Takes back every commit: chunks are merely intended again. */
+  async takeBack(): Promise<void> {
+    await this.manager.update(BackupObjectEntity, { backupId: this.backupId }, { entry: null, rangeIndex: null, digest: null });
+  }
+
   async *chunks(): AsyncGenerator<CommittedChunk> {
     let after: { rangeIndex: number; name: string } = { rangeIndex: -1, name: '' };
     for (;;) {

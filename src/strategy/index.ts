@@ -1,4 +1,4 @@
-export { BUILT_IN_STRATEGIES, DEFAULT_STRATEGY, StrategyConfig, parseStrategyConfig, resolveStrategy } from './resolve';
+export { BUILT_IN_STRATEGIES, DEFAULT_STRATEGY, StrategyConfig, limitStrategies, parseStrategyConfig, resolveStrategy } from './resolve';
 export { RestoreStrategy, parseRestoreStrategy, parseSource, sourceWith } from './source';
 export {
   BACKUP_FORMATS,

@@ -51,6 +51,17 @@ export function parseStrategyConfig(
 }
 
 /**
+ * The same strategies where less can be done: a backend without a format of its own, say.
+ * @throws DomainError `ValidationError` naming the strategy that asks for what cannot be had: to be thrown at the start.
+ */
+export function limitStrategies(config: StrategyConfig, available: Partial<StrategyCapabilities>): StrategyConfig {
+  const both = (key: keyof StrategyCapabilities): boolean => config.capabilities[key] && (available[key] ?? true);
+  const capabilities = { incremental: both('incremental'), native: both('native'), encryption: both('encryption') };
+  for (const [name, parts] of config.strategies) checkAvailable(parts, capabilities, `strategies.${name}`);
+  return { strategies: config.strategies, capabilities };
+}
+
+/**
  * Makes every choice of a backup's strategy: what the request says, over the named strategy, over `default`, over the built-in defaults. A
  * location or an encryption is replaced as a whole: credentials of a named strategy are never used for a URL that a request gives.
  * @param input the request's `strategy`, undefined if it has none.

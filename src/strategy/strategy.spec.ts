@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { isDomainError } from '../kernel';
 import {
+  BUILT_IN_STRATEGIES,
   StrategyCapabilities,
   StrategyConfig,
+  limitStrategies,
   parseRestoreStrategy,
   parseSource,
   parseStrategyConfig,
@@ -15,6 +17,8 @@ import {
 
 const EVERYTHING: StrategyCapabilities = { incremental: true, native: true, encryption: true };
 const all = parseStrategyConfig(undefined, EVERYTHING);
+/** What a deployment can do whose tables have no format of their own. */
+const limited = limitStrategies(BUILT_IN_STRATEGIES, { native: false });
 const UUID = '01890000-0000-7000-8000-000000000001';
 
 /** The message of the ValidationError that the call throws. */
@@ -163,7 +167,7 @@ describe('resolveStrategy', () => {
     [{ encryption: { passphrase: 'x' } }, 'strategy.encryption: encryption is not available'],
     [{ encryption: { key_id: 'x' } }, 'strategy.encryption: encryption is not available'],
   ])('never falls back: %j says that it is not available', (input, message) => {
-    expect(refusal(() => resolveStrategy(input))).toContain(message);
+    expect(refusal(() => resolveStrategy(input, limited))).toContain(message);
     expect(resolveStrategy(input, all)).toBeDefined();
   });
 
@@ -227,11 +231,24 @@ describe('named strategies', () => {
     [{ nightly: { name: 'x' } }, 'strategies.nightly has an unknown key "name"'],
     [{ nightly: { base_backup_id: UUID } }, 'strategies.nightly has an unknown key "base_backup_id"'],
     [{ nightly: { compression: 'lz4' } }, 'strategies.nightly.compression must be one of'],
-    [{ nightly: { format: 'native' } }, 'strategies.nightly.format: native backups are not available'],
+    [{ nightly: { type: 'incremental' } }, 'strategies.nightly.type: incremental backups are not available'],
     [{ 'a b': {} }, '"a b" is no name'],
     [JSON.parse('{"__proto__": {}}'), '"__proto__" is no name'],
   ])('that cannot be are refused at the start: %j', (input: unknown, message) => {
     expect(refusal(() => parseStrategyConfig(input))).toContain(message);
+  });
+
+  it('that the tables cannot have are refused at the start', () => {
+    const config = parseStrategyConfig({ nightly: { format: 'native' } });
+    expect(resolveStrategy({ name: 'nightly' }, limitStrategies(config, { native: true })).format).toBe('native');
+    expect(refusal(() => limitStrategies(config, { native: false }))).toContain(
+      'strategies.nightly.format: native backups are not available',
+    );
+  });
+
+  it('never get more by a limit than they had', () => {
+    const less = limitStrategies(limited, { native: true, incremental: true, encryption: true });
+    expect(less.capabilities).toEqual({ incremental: false, native: false, encryption: false });
   });
 });
 

@@ -32,7 +32,8 @@ export interface StrategyCapabilities {
   readonly encryption: boolean;
 }
 
-export const CURRENT_CAPABILITIES: StrategyCapabilities = { incremental: false, native: false, encryption: false };
+/** What this release can do, if the tables' backend and the operator let it. */
+export const CURRENT_CAPABILITIES: StrategyCapabilities = { incremental: false, native: true, encryption: false };
 
 export type StrategyJson = { [key: string]: string | StrategyJson };
 

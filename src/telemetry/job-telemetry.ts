@@ -47,10 +47,10 @@ export class JobTelemetry {
     this.metrics?.stepSeconds.observe({ kind: job.kind, stage, outcome }, seconds(performance.now() - began));
   }
 
-  /** After the commit that kept it. */
+  /** After the commit that kept it. What a step takes back was done all the same: counters only grow. */
   progressed(kind: string, progress: { readonly items?: number; readonly bytes?: number }): void {
-    this.metrics?.items.inc({ kind }, progress.items ?? 0);
-    this.metrics?.bytes.inc({ kind }, progress.bytes ?? 0);
+    this.metrics?.items.inc({ kind }, Math.max(0, progress.items ?? 0));
+    this.metrics?.bytes.inc({ kind }, Math.max(0, progress.bytes ?? 0));
   }
 
   /** After the commit of the transaction that ended the job, its terminal event in it. `failure`: the error's type. */

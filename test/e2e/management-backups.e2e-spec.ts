@@ -124,7 +124,7 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
       await invalid(client.createBackup(table, 'a', { strategy: { name: 'nope' } }), /nope/);
       await invalid(client.createBackup(table, 'a', { strategy: null }), /strategy/);
       await invalid(client.createBackup(table, 'a', { strategy: { type: 'incremental' } }), /incremental/);
-      await invalid(client.createBackup(table, 'a', { strategy: { format: 'native' } }), /native/);
+      await invalid(client.createBackup(table, 'a', { strategy: { format: 'binary' } }), /native/);
       await invalid(client.createBackup('a', 'x'), /3 to 255/);
       await invalid(client.createBackup(`${'a'.repeat(300)}`, 'x'));
       await invalid(client.send('POST', `${path}?x=1`, { [name]: 'a' }), /"x"/);

@@ -10,7 +10,7 @@ import {
   writeManifest,
   writeStarted,
 } from '../../archive';
-import { DomainError, TableDigest, TableRef, digestHex, isDomainError } from '../../kernel';
+import { DomainError, ItemBlock, TableDigest, TableRef, digestHex, isDomainError } from '../../kernel';
 import { bufferSource, ObjectStore } from '../../storage';
 import { KeyRange, TableBackend, TableHandle } from '../../tables';
 import { BackupLedger, CopyProgress } from './backup-ledger';
@@ -60,6 +60,18 @@ export async function openSameContent(backend: TableBackend, target: BackupTarge
   throw new DomainError('TableChanged', `table '${target.ref.name}' was dropped or replaced during its backup`);
 }
 
+/** Marks the location as begun. */
+export async function startBackup(
+  context: BackupContext,
+  target: BackupTarget,
+  started: { backupId: string; startedAt: number },
+): Promise<TableHandle> {
+  const handle = await openSameContent(context.backend, target);
+  await writeStarted(recordingStore(context.store, context.ledger), started);
+  context.failPoint('backup.plan.after-started');
+  return handle;
+}
+
 /** Marks the location as begun and cuts the table into ranges. */
 export async function planBackup(
   context: BackupContext,
@@ -67,9 +79,7 @@ export async function planBackup(
   started: { backupId: string; startedAt: number },
   split: SplitPolicy,
 ): Promise<{ handle: TableHandle; ranges: KeyRange[] }> {
-  const handle = await openSameContent(context.backend, target);
-  await writeStarted(recordingStore(context.store, context.ledger), started);
-  context.failPoint('backup.plan.after-started');
+  const handle = await startBackup(context, target, started);
   const ranges = await context.backend.splitRanges(handle, split);
   return { handle, ranges };
 }
@@ -78,19 +88,30 @@ export async function planBackup(
 export async function copyRange(
   context: BackupContext,
   range: { handle: TableHandle; range: KeyRange; index: number },
-  { compression, chunkBytes }: ChunkFormat,
+  format: ChunkFormat,
   progress: CopyProgress,
 ): Promise<void> {
-  const blockBytes = Math.min(chunkBytes, MAX_BLOCK_BYTES);
+  const blockBytes = Math.min(format.chunkBytes, MAX_BLOCK_BYTES);
   const blocks = context.backend.readRange(range.handle, range.range, { after: progress.cursor, signal: progress.signal, blockBytes });
-  const chunks = gatherChunks(blocks, chunkBytes, (block) =>
+  await storeChunks(context, blocks, range.index, { ...format, encode: encodeChunk }, progress);
+}
+
+/** Makes chunks of the blocks of a range and stores them: intent, data, commit. */
+export async function storeChunks(
+  context: BackupContext,
+  blocks: AsyncIterable<ItemBlock>,
+  rangeIndex: number,
+  format: ChunkFormat & { readonly encode: typeof encodeChunk },
+  progress: Omit<CopyProgress, 'cursor'>,
+): Promise<void> {
+  const chunks = gatherChunks(blocks, format.chunkBytes, (block) =>
     progress.throttle({ bytes: block.lines.length, items: block.itemCount }),
   );
   const store = recordingStore(context.store, context.ledger);
   for await (const chunk of chunks) {
     progress.signal.throwIfAborted();
     if (chunk.itemCount === 0) continue;
-    const encoded = await encodeChunk([chunk.lines], compression);
+    const encoded = await format.encode([chunk.lines], format.compression);
     context.failPoint('backup.copy.before-put');
     await store.put(encoded.name, bufferSource(encoded.body), progress.signal);
     context.failPoint('backup.copy.after-put');
@@ -102,9 +123,9 @@ export async function copyRange(
       items: chunk.itemCount,
       expiring: chunk.expiringCount,
       digest: digestHex(chunk.digest.total().sum),
-      range: range.index,
+      range: rangeIndex,
     };
-    await progress.commitChunk({ entry, rangeIndex: range.index, digest: chunk.digest }, chunk.cursor);
+    await progress.commitChunk({ entry, rangeIndex, digest: chunk.digest }, chunk.cursor);
     context.failPoint('backup.copy.after-commit');
   }
 }
