@@ -6,8 +6,10 @@ import { CHUNK_RAW_BYTES } from './archive';
 import { AuthModule } from './auth';
 import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
 import { BackupRestoreHealth } from './backup-restore.health';
+import { BackupRestoreHealth } from './backup-restore.health';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime } from './backup-restore.runtime';
+import { PLUGIN_METRICS, metricsProvider, watchedStores } from './backup-restore.telemetry';
 import { BackupDeleteHandler, BackupVerifyHandler } from './catalogue';
 import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
 import { PLUGIN_ENTITIES } from './entities';
@@ -19,7 +21,7 @@ import { RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
 import { TABLE_BACKEND } from './tables';
-import { silentLogger } from './telemetry';
+import { JobTelemetry, PluginMetrics, silentLogger } from './telemetry';
 
 const DEFAULTS = {
   maxJobs: 8,
@@ -110,10 +112,11 @@ const WORKERS: Provider[] = [
   },
   {
     provide: JobRunner,
-    inject: [DATA_SOURCE, BACKUP_RESTORE_OPTIONS, ObjectStoreRegistry, Notifier, JOB_QUEUE, CLOCK],
+    inject: [DATA_SOURCE, BACKUP_RESTORE_OPTIONS, ObjectStoreRegistry, Notifier, JOB_QUEUE, CLOCK, PLUGIN_METRICS],
     useFactory: makeRunner,
   },
   BackupRestoreRuntime,
+  BackupRestoreHealth,
 ];
 
 /** The runner with every kind of job that the plugin knows. */
@@ -124,11 +127,13 @@ function makeRunner(
   notifier: Notifier,
   queue: PostgresJobQueue,
   clock: Clock,
+  metrics: PluginMetrics | undefined,
 ): JobRunner {
   const jobs = { ...DEFAULTS, ...options.jobs };
   const runner = new JobRunner({
     dataSource,
     log: options.logger ?? silentLogger,
+    telemetry: new JobTelemetry(metrics),
     settings: {
       stepsPerProcess: jobs.stepsPerProcess,
       jobsPerProject: jobs.maxJobsPerProject,
@@ -146,6 +151,7 @@ function makeRunner(
   runner.register(new BackupDeleteHandler(common));
   runner.register(new BackupVerifyHandler(common));
   runner.register(new RestoreHandler({ ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS }));
+  metrics?.expectJobs(runner.kinds);
   return runner;
 }
 
@@ -171,7 +177,7 @@ export class BackupRestoreCoreModule {
         }),
       ],
       providers: [...PORTS, ...WORKERS],
-      exports: [...PORTS, DatabaseModule],
+      exports: [...PORTS, DatabaseModule, BackupRestoreHealth],
     };
   }
 }

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import type { AuthOptions } from './auth';
 import type { Clock } from './kernel';
 import type { ResolveTables } from './maintenance';
@@ -63,6 +64,8 @@ export interface BackupRestoreOptions {
   readonly notificationSenders?: readonly NotificationSender[];
   /** Default: says nothing. */
   readonly logger?: Logger;
+  /** Where the plugin's metrics are registered (docs/metrics.md), for the host to serve. Default: nothing is counted. */
+  readonly metricsRegistry?: Registry;
   readonly clock?: Clock;
 }
 

@@ -33,6 +33,7 @@ export {
 export * from './kernel';
 export * from './tables';
 export { BackupRestoreAsyncOptions } from './backup-restore.core';
+export { BackupRestoreHealth, HealthPart } from './backup-restore.health';
 export { BackupRestoreModule } from './backup-restore.module';
 export { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions, JobSettings } from './backup-restore.options';
 export { EmbeddedServer, EmbeddedServerOptions } from './database';
@@ -40,4 +41,17 @@ export { ResolveTables } from './maintenance';
 export { NotificationEvent, NotificationSender } from './notifications';
 export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget } from './storage';
 export { StrategyConfig, parseStrategyConfig } from './strategy';
-export { LogLevel, Logger, PRODUCT_VERSION, createLogger, httpLoggerOptions, silentLogger } from './telemetry';
+export {
+  LogLevel,
+  Logger,
+  PRODUCT_VERSION,
+  Remembered,
+  contextOf,
+  createLogger,
+  endSpan,
+  httpLoggerOptions,
+  inSpan,
+  silentLogger,
+  startSpan,
+  withLogFields,
+} from './telemetry';

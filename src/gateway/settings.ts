@@ -140,6 +140,21 @@ export class GatewaySettings {
   @Setting('TRUST_PROXY', 'boolean', 'Take scheme and host of links from `X-Forwarded-*`')
   trustProxy = false;
 
+  @Setting('METRICS_PUBLIC', 'boolean', 'Serve `/metrics` ([metrics](metrics.md)) without a token; else it needs one that the rule `metrics:read` allows')
+  metricsPublic = false;
+
+  @Setting('OTEL_EXPORTER_OTLP_ENDPOINT', 'text', 'Base URL of an OpenTelemetry collector (OTLP over HTTP, `http://collector:4318`) that gets traces; headers and certificates: [operations](operations.md#traces)', 'none: nothing is traced')
+  @IsOptional() @Matches(HTTP_URL, is('http(s)://host:port'))
+  otlpEndpoint: string | undefined = undefined;
+
+  @Setting('OTEL_SERVICE_NAME', 'text', 'What the gateway is called in traces')
+  @IsString()
+  otelServiceName = 'magnetodb-gateway';
+
+  @Setting('OTEL_TRACES_SAMPLER_ARG', 'text', 'Share of the requests that are traced, with all that follows from them: 0 to 1')
+  @Matches(/^(0|1|[01]\.0*|0?\.[0-9]{1,9})$/, is('a number from 0 to 1'))
+  traceRatio = '1';
+
   @Setting('LOG_LEVEL', 'text', 'pino level: `trace debug info warn error fatal silent`')
   @IsIn(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
   logLevel: LogLevel = 'info';

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Logger } from 'nestjs-pino';
+import { Registry, collectDefaultMetrics } from 'prom-client';
 import {
   EmbeddedServer,
   Policy,
@@ -17,6 +18,7 @@ import { pluginOptions } from './plugin-options';
 import { naming } from './setting';
 import { GatewaySettings } from './settings';
 import { startLogger } from './start-logger';
+import { startTracing } from './telemetry/tracing';
 
 export interface RunningGateway {
   /** `http://host:port`, with the port that was really taken. */
@@ -45,7 +47,12 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     for (const one of stops.splice(0).reverse()) await one().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   };
+  const logger = createLogger(settings.logLevel);
   try {
+    if (settings.otlpEndpoint !== undefined) {
+      const tracing = { endpoint: settings.otlpEndpoint, serviceName: settings.otelServiceName, ratio: Number(settings.traceRatio), log: logger };
+      stops.push(await startTracing(tracing));
+    }
     let databaseUrl = settings.databaseUrl;
     if (databaseUrl === undefined) {
       const server = await naming('DATA_DIR', () => EmbeddedServer.start({ dataDir: join(dataDir, 'postgres') }));
@@ -55,10 +62,10 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     const connectionString = databaseUrl;
     const tables = await naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
     stops.push(() => tables.close());
-    const logger = createLogger(settings.logLevel);
     const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, madeUpToken, logger });
     const app = await createGatewayApp({
-      plugin,
+      plugin: { ...plugin, metricsRegistry: processMetrics() },
+      openMetrics: settings.metricsPublic,
       dataApi: { maxItemBytes: settings.maxItemBytes, baseUrl: { trustProxy: settings.trustProxy, ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }) } },
       logger,
       maxBodyBytes: settings.maxBodyBytes,
@@ -83,6 +90,13 @@ function checkAuthority(settings: GatewaySettings): void {
   } else if (settings.keystoneUsername === undefined || settings.keystonePassword === undefined) {
     throw new Error('KEYSTONE_URL needs KEYSTONE_USERNAME and KEYSTONE_PASSWORD beside it');
   }
+}
+
+/** A registry with what Node.js says of the process: memory, CPU, event loop, collections of garbage. */
+function processMetrics(): Registry {
+  const register = new Registry();
+  collectDefaultMetrics({ register });
+  return register;
 }
 
 async function readJson(file: string | undefined): Promise<unknown> {

@@ -21,6 +21,8 @@ export interface JobRunnerOptions {
 }
 
 const SWEEP_EVERY_MILLIS = 3_600_000;
+/** A pass only talks to the database, whose statements are bounded. */
+const HUNG_MILLIS = 120_000;
 
 /**
  * Runs the steps of jobs, together with the runners of all other processes on the same database (docs/adr/0003-jobs.md).
@@ -62,6 +64,16 @@ export class JobRunner {
     if (this.handlers.has(handler.kind)) throw new Error(`two handlers for jobs of kind ${handler.kind}`);
     if (handler.stages.length === 0) throw new Error(`jobs of kind ${handler.kind} have no stage`);
     this.handlers.set(handler.kind, handler);
+  }
+
+  /** Does it claim steps, renew their leases and watch their jobs? */
+  get healthy(): boolean {
+    return [this.claims, this.renewals, this.watch].every((loop) => loop.healthy(Math.max(this.settings.leaseMillis, HUNG_MILLIS)));
+  }
+
+  /** Kinds of jobs that were registered. */
+  get kinds(): readonly string[] {
+    return [...this.handlers.keys()];
   }
 
   async start(): Promise<void> {

@@ -26,6 +26,7 @@ export interface OutboxDispatcherOptions {
 
 const DAY = 86_400_000;
 const PURGE_EVERY_MILLIS = 3_600_000;
+const HUNG_MILLIS = 600_000;
 const DEFAULTS = {
   pollMillis: 1000,
   concurrency: 2,
@@ -91,6 +92,11 @@ export class OutboxDispatcher {
   /** Looks at once: to be called when EVENTS_CHANNEL announces something. */
   wake(): void {
     for (const loop of this.loops) loop.wake();
+  }
+
+  /** Does it look for what is to be sent, to whomever? Receivers that refuse make it no less healthy. */
+  get healthy(): boolean {
+    return this.loops.every((loop) => loop.healthy(HUNG_MILLIS));
   }
 
   /** Resolves when what is being sent has been sent, or has failed. */

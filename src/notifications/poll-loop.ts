@@ -4,6 +4,9 @@ export class PollLoop {
   private running: Promise<void> | undefined;
   private again = false;
   private stopped = true;
+  private failed = false;
+  /** Monotonic milliseconds; undefined: no pass runs. */
+  private passBegan: number | undefined;
 
   constructor(
     private readonly pass: () => Promise<void>,
@@ -38,12 +41,23 @@ export class PollLoop {
     await this.running;
   }
 
+  /** Is it at work? Not if it was stopped, its newest pass failed, or the present one takes longer than that. */
+  healthy(patienceMillis: number): boolean {
+    const hangs = this.passBegan !== undefined && performance.now() - this.passBegan > patienceMillis;
+    return !this.stopped && !this.failed && !hangs;
+  }
+
   private async run(): Promise<void> {
     this.again = false;
+    this.passBegan = performance.now();
     try {
       await this.pass();
+      this.failed = false;
     } catch (error) {
+      this.failed = true;
       this.onError(error);
+    } finally {
+      this.passBegan = undefined;
     }
   }
 }

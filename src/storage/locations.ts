@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { text } from 'node:stream/consumers';
 import {
   BackupSource,
   Credentials,
@@ -18,7 +20,7 @@ import {
 import { AllowList, AllowListSettings, forbidden } from './allow-list';
 import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
 import { keyChecked } from './key-checked';
-import { ObjectStore } from './object-store';
+import { ObjectStore, bufferSource } from './object-store';
 import { RetryOptions, retrying } from './retrying';
 
 /** What the operator decides of storage. */
@@ -59,6 +61,9 @@ export interface RegistryOptions {
   /** Put around each adapter, below the retries: limits, measurements, faults in tests. */
   readonly decorate?: (store: ObjectStore, location: BackupLocation) => ObjectStore;
 }
+
+/** No project's folder: such a one begins with `_` only before hexadecimal digits. */
+const PROBE_FOLDER = '_probe';
 
 const BUILT_IN: Partial<Record<LocationKind, StoreAdapter>> = {
   file: ({ root, boundary, keep }) =>
@@ -133,6 +138,26 @@ export class ObjectStoreRegistry {
     const store = this.adapterFor(target.root)(target);
     const decorated = this.options.decorate?.(store, location) ?? store;
     return keyChecked(retrying(decorated, this.settings.retry));
+  }
+
+  /**
+   * Can the deployment's own store be written and read now? Stores a few bytes beside the projects' folders, reads them back, removes them.
+   * It does not try again: whoever asks wants an answer.
+   * @throws DomainError `StorageError`, or what else the adapter says
+   */
+  async probe(): Promise<void> {
+    const root = locationBelow(this.internal, PROBE_FOLDER);
+    const target = { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials };
+    const bare = this.adapterFor(root)(target);
+    const store = keyChecked(this.options.decorate?.(bare, { type: 'internal', url: root.href }) ?? bare);
+    const name = randomUUID();
+    try {
+      await store.put(name, bufferSource(Buffer.from(name)));
+      const stored = await store.get(name);
+      if (stored === undefined || (await text(stored)) !== name) throw new DomainError('StorageError', 'the store does not give back what was put into it');
+    } finally {
+      await store.delete(name).catch(() => undefined);
+    }
   }
 
   /** The store may have moved since the URL was kept; a backup's place in it stays the same. */

@@ -1,4 +1,4 @@
-export { DeploymentState, Remembered, StateName, StateRow } from './deployment-state';
+export { DeploymentState, StateName, StateRow } from './deployment-state';
 export { LoggedError, serializeError } from './error-serializer';
 export { JobFacts, JobTelemetry, StepEnding, StepFacts } from './job-telemetry';
 export { currentLogFields, withLogFields } from './log-context';
@@ -6,5 +6,6 @@ export { Logger, silentLogger } from './logger';
 export { LogLevel, createLogger, httpLoggerOptions, loggerOptions } from './pino-logger';
 export { PluginMetrics, PluginMetricsOptions } from './plugin-metrics';
 export { PRODUCT_VERSION } from './product-version';
+export { Remembered } from './remembered';
 export { StoreTelemetry } from './store-telemetry';
-export { SpanFacts, currentTraceFields, currentTraceParent, endSpan, inSpan, startSpan } from './tracing';
+export { SpanFacts, contextOf, currentTraceFields, currentTraceParent, endSpan, inSpan, startSpan } from './tracing';

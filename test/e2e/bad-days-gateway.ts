@@ -16,6 +16,7 @@ const TOKENS = [
   'reader-token=demo:reader',
   'other-token=other:member',
   'admin-token=ops:admin',
+  'monitor-token=ops:magnetodb_monitor',
 ].join(';');
 
 /** Limits that tests reach without much data. */

@@ -113,7 +113,7 @@ describe('the gateway’s process', () => {
     // Asked for health, briefly and in full; both without a token.
     const health = async (query: string): Promise<unknown> => (await fetch(`${first.url}/healthcheck${query}`)).json();
     expect(await health('')).toEqual({ API: 'OK' });
-    expect(await health('?fullcheck=true')).toEqual({ API: 'OK', Identity: 'OK', Storage: 'OK' });
+    expect(await health('?fullcheck=true')).toEqual({ API: 'OK', Identity: 'OK', Storage: 'OK', JobDatabase: 'OK', ObjectStore: 'OK', Jobs: 'OK', Messaging: 'OK' });
     expect(first.output.split(token)).toHaveLength(2);
     expect(await first.stop()).toBe(0);
     expect(await embeddedServer(folder)).toBeUndefined();

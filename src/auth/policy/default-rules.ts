@@ -14,6 +14,7 @@ export const DEFAULT_RULES = {
   'restore:update': 'rule:operator',
   'restore:cancel': 'rule:operator',
   'restore:source': 'rule:operator',
+  'metrics:read': 'role:magnetodb_monitor or (system_scope:all and rule:admin)',
   'mdb:create_table': '',
   'mdb:delete_table': '',
   'mdb:list_tables': '',

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpStatus, Inject, Logger, Query, Res, UseFilters } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ErrorFilter, Public, QueryParameters, queryText, rejectUnknownQuery } from '../../index';
+import { ErrorFilter, Public, QueryParameters, Remembered, queryText, rejectUnknownQuery } from '../../index';
 import { validationError } from '../../kernel';
 import { record, words } from '../data/openapi-schemas';
 
@@ -16,6 +16,8 @@ export const HEALTH_CHECKS = Symbol('HealthChecks');
 
 /** Longest wait for one subsystem, in milliseconds: who asks for health wants an answer. */
 const CHECK_MILLIS = 5000;
+/** An answer is good for so long: anybody may ask, and asking costs the subsystems something. */
+const REMEMBER_MILLIS = 1000;
 
 type Verdict = 'OK' | 'ERROR';
 
@@ -26,11 +28,14 @@ type Verdict = 'OK' | 'ERROR';
 @ApiTags('health')
 export class HealthController {
   private readonly logger = new Logger(HealthController.name);
+  private readonly parts: readonly { readonly name: string; readonly answer: Remembered<Verdict> }[];
 
   constructor(
-    @Inject(HEALTH_CHECKS) private readonly checks: readonly HealthCheck[],
+    @Inject(HEALTH_CHECKS) checks: readonly HealthCheck[],
     private readonly adapterHost: HttpAdapterHost,
-  ) {}
+  ) {
+    this.parts = checks.map((each) => ({ name: each.name, answer: this.remember(each) }));
+  }
 
   @Get()
   @ApiOperation({ summary: 'Is the service up? With fullcheck: are its subsystems?' })
@@ -44,26 +49,24 @@ export class HealthController {
   @ApiResponse({ status: 503, description: 'a subsystem does not work', schema: record(words('OK', 'ERROR')) })
   async check(@Query() query: QueryParameters, @Res() response: object): Promise<void> {
     rejectUnknownQuery(query, ['fullcheck']);
-    const verdicts = await Promise.all(isFull(query) ? this.checks.map((each) => this.judge(each)) : []);
+    const verdicts = isFull(query) ? await this.verdicts() : [];
     const healthy = verdicts.every(([, verdict]) => verdict === 'OK');
     const body = Object.fromEntries([['API', 'OK'], ...verdicts]);
     this.adapterHost.httpAdapter.reply(response, body, healthy ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);
   }
 
-  private async judge(subsystem: HealthCheck): Promise<[string, Verdict]> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_MILLIS} ms`)), CHECK_MILLIS);
+  private verdicts(): Promise<[string, Verdict][]> {
+    return Promise.all(this.parts.map(async ({ name, answer }): Promise<[string, Verdict]> => [name, (await answer.get()) ?? 'ERROR']));
+  }
+
+  private remember(part: HealthCheck): Remembered<Verdict> {
+    const ask = async (): Promise<Verdict> => {
+      await part.check();
+      return 'OK';
+    };
+    return new Remembered(ask, REMEMBER_MILLIS, CHECK_MILLIS, (error) => {
+      this.logger.warn(`${part.name} does not work: ${error instanceof Error ? error.message : 'unknown error'}`);
     });
-    try {
-      await Promise.race([subsystem.check(), timeout]);
-      return [subsystem.name, 'OK'];
-    } catch (error) {
-      this.logger.warn(`${subsystem.name} does not work: ${error instanceof Error ? error.message : 'unknown error'}`);
-      return [subsystem.name, 'ERROR'];
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
 
