@@ -1,4 +1,4 @@
-import { ItemBlock } from '../kernel';
+import { ItemBlock, TableSchema } from '../kernel';
 import type { BuildHandle, TableHandle } from './table-backend';
 
 /**
@@ -55,11 +55,14 @@ export interface NativeTables {
    * `TableChanged`.
    */
   openSnapshot(handle: TableHandle, options: SnapshotOptions): Promise<NativeSnapshot>;
+  /** As `openBuild` of the port, for a build that nothing but rows is loaded into. */
+  openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle>;
   /**
-   * Adds a part's rows to a build, all or none, and not twice. What they say is not checked.
+   * Adds a part's rows to a build of `openBuild` here, all or none, and not twice. What they say is not checked; two rows of one key are `KeyCollision`, at the
+   * latest when the build is sealed. One caller loads a part at a time: a call that is still on its way, in any process, may be ended.
    * @throws DomainError ArchiveDamaged if the backend does not take them
    */
-  loadRows(build: BuildHandle, part: NativePart): Promise<void>;
+  loadRows(build: BuildHandle, part: NativePart, signal?: AbortSignal): Promise<void>;
   /** How many rows a build holds, expired ones included. */
   countRows(build: BuildHandle): Promise<number>;
 }

@@ -10,7 +10,7 @@ import {
 } from '../../kernel';
 import { NativePart } from '../native-tables';
 import { BuildHandle, PublishMode, ReadBatches } from '../table-backend';
-import { createContent, createIndexes, isLive, nativeColumns, retireContent } from './content';
+import { addKey, createContent, createIndexes, isLive, nativeColumns, retireContent } from './content';
 import { copyBatches } from './copy-in';
 import { Connection, Queryable, TransactionOptions } from './database';
 import { SQL_STATE, sqlState, tableChanged } from './errors';
@@ -44,12 +44,13 @@ export class Builds {
     private readonly tables: TableAdmin,
   ) {}
 
-  async open(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle> {
+  /** @param unkeyed of a new one: its primary key comes with the seal. Good only for rows that are loaded by part. */
+  async open(projectId: string, buildId: string, schema: TableSchema, unkeyed = false): Promise<BuildHandle> {
     checkSchema(schema);
     checkProjectId(projectId);
     const { db, registry, clock } = this.services;
     const row = await db.transaction({}, async (tx) => {
-      await createContent(tx, { id: newId(), tableId: newId(), projectId, schema, buildId, now: clock.now() });
+      await createContent(tx, { id: newId(), tableId: newId(), projectId, schema, buildId, now: clock.now(), unkeyed });
       return registry.findBuild(tx, projectId, buildId);
     });
     if (!row) throw tableChanged();
@@ -97,14 +98,17 @@ export class Builds {
   }
 
   /** A part that is there already is left alone. */
-  async loadRows(build: BuildHandle, part: NativePart): Promise<void> {
-    await this.whileBuilding(build, async (tx, content) => {
+  async loadRows(build: BuildHandle, part: NativePart, signal?: AbortSignal): Promise<void> {
+    const { id } = await this.requireBuild(build);
+    await drainHolders(this.services.db, partNumber(id, part.id));
+    const load = async (tx: Connection, content: Content): Promise<void> => {
       const kept = await tx.query(
         `INSERT INTO magnetodb.build_parts (content_id, part) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
         [content.id, part.id],
       );
-      if (kept.count > 0) await copyRows(tx, content, part);
-    });
+      if (kept.count > 0) await copyRows(tx, content, part, signal);
+    };
+    await this.whileBuilding(build, load, { prelude: lockPart(id, part.id) });
   }
 
   /** Rows that the build holds, expired ones included. */
@@ -123,6 +127,7 @@ export class Builds {
       const row = await this.services.registry.findContent(tx, id);
       if (row?.state === 'current') return;
       if (row?.state !== 'building') throw tableChanged();
+      await addKey(tx, id);
       await createIndexes(tx, id, row.content.schema);
       await tx.query(`ANALYZE ${row.content.sqlName}`);
     });
@@ -223,10 +228,10 @@ export class Builds {
 }
 
 /** Rows in the backend's own format, as they are: their write time is the column's default, older than every write. */
-async function copyRows(tx: Connection, content: Content, { file }: NativePart): Promise<void> {
+async function copyRows(tx: Connection, content: Content, { file }: NativePart, signal?: AbortSignal): Promise<void> {
   const columns = nativeColumns(content.layout);
   try {
-    await tx.copyIn(`COPY ${content.sqlName} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`, inPieces(file));
+    await tx.copyIn(`COPY ${content.sqlName} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`, inPieces(file), signal);
   } catch (error) {
     // Data exceptions, violated constraints, entries too large for an index: it is the rows that are wrong.
     if (!['22', '23', '54'].includes(sqlState(error)?.slice(0, 2) ?? '')) throw error;

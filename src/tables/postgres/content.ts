@@ -1,5 +1,6 @@
-import { TableSchema, schemaToJson } from '../../kernel';
+import { DomainError, TableSchema, schemaToJson } from '../../kernel';
 import { Connection, Queryable } from './database';
+import { SQL_STATE, sqlState } from './errors';
 import { Content, contentTable, contentTableName } from './registry';
 import { KeyLayout } from './key-layout';
 
@@ -26,6 +27,8 @@ export interface NewContent {
   readonly buildId: string | null;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Without its primary key, which `addKey` makes once all rows are there. */
+  readonly unkeyed?: boolean;
 }
 
 /** Registers a content and makes its physical table, without secondary indexes. A build of this id being there, it does nothing: false. */
@@ -44,13 +47,28 @@ export async function createContent(tx: Connection, made: NewContent): Promise<b
     ],
   );
   if (registered.count === 0) return false;
-  const indexed = new KeyLayout(made.schema).indexes.map((index) => `${index.column} bytea,`).join(' ');
-  await tx.query(
-    `CREATE TABLE ${contentTable(made.id)} (
-      hash_key bytea NOT NULL, range_key bytea NOT NULL, item bytea, expires_at bigint, written_at bigint NOT NULL DEFAULT 0, ${indexed}
-      PRIMARY KEY (hash_key, range_key))`,
-  );
+  const columns = [
+    'hash_key bytea NOT NULL, range_key bytea NOT NULL, item bytea, expires_at bigint, written_at bigint NOT NULL DEFAULT 0',
+    ...new KeyLayout(made.schema).indexes.map((index) => `${index.column} bytea`),
+    ...(made.unkeyed ? [] : [PRIMARY_KEY]),
+  ];
+  await tx.query(`CREATE TABLE ${contentTable(made.id)} (${columns.join(', ')})`);
   return true;
+}
+
+const PRIMARY_KEY = 'PRIMARY KEY (hash_key, range_key)';
+
+/** Makes the primary key if it is not there yet. @throws DomainError KeyCollision: two rows have one key */
+export async function addKey(tx: Connection, contentId: string): Promise<void> {
+  const table = contentTable(contentId);
+  const found = await tx.query(`SELECT 1 FROM pg_constraint WHERE conrelid = '${table}'::regclass AND contype = 'p'`);
+  if (found.count > 0) return;
+  try {
+    await tx.query(`ALTER TABLE ${table} ADD ${PRIMARY_KEY}`);
+  } catch (error) {
+    if (sqlState(error) !== SQL_STATE.uniqueViolation) throw error;
+    throw new DomainError('KeyCollision', 'Two different items have one key.');
+  }
 }
 
 /** Makes the secondary indexes, and one for the sweep, that are not there yet. */

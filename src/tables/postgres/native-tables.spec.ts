@@ -96,7 +96,7 @@ function digestOfBlocks(blocks: readonly NativeBlock[]): TableDigest {
 const fileOf = (blocks: readonly NativeBlock[]): Buffer =>
   Buffer.concat([HEADER, ...blocks.map(({ lines }) => lines), TRAILER]);
 
-const build = (schema: TableSchema = INDEXED): Promise<BuildHandle> => backend.openBuild('demo', newId(), schema);
+const build = (schema: TableSchema = INDEXED): Promise<BuildHandle> => native.openBuild('demo', newId(), schema);
 
 /** Items with an index's attribute, some without. */
 const indexedItems = (count: number): Item[] =>
@@ -242,6 +242,27 @@ describe('rows of a snapshot', () => {
     await Promise.all([native.loadRows(made, part), native.loadRows(made, part)]);
     await native.loadRows(made, part);
     expect(await native.countRows(made)).toBe(2000);
+    await backend.sealBuild(made);
+    await backend.sealBuild(made);
+  });
+
+  it('of one key are a collision when the build is sealed', async () => {
+    const ref = await freshTable(backend, INDEXED);
+    await put(backend, ref, [plainItem('a', 1)]);
+    const file = fileOf(await readAll(await snapshotOf(ref)));
+    const made = await build();
+    await native.loadRows(made, { id: '0', file });
+    await native.loadRows(made, { id: '1', file });
+    await expect(backend.sealBuild(made)).rejects.toEqual(code('KeyCollision'));
+  });
+
+  it('are not loaded when they are no longer wanted', async () => {
+    const { ref } = await bigTable();
+    const made = await build();
+    const file = fileOf(await readAll(await snapshotOf(ref)));
+    const stop = AbortSignal.abort(new Error('enough'));
+    await expect(native.loadRows(made, { id: '0', file }, stop)).rejects.toThrow('enough');
+    expect(await native.countRows(made)).toBe(0);
   });
 
   it('that the table does not take are damage, and none is added', async () => {

@@ -1,7 +1,8 @@
+import { TableSchema } from '../../kernel';
 import { NativePart, NativeSnapshot, NativeTables, SnapshotOptions } from '../native-tables';
 import { BuildHandle, TableHandle } from '../table-backend';
 import { Builds } from './builds';
-import { translated } from './errors';
+import { domainError, translated } from './errors';
 import { PostgresSnapshot, StreamCount } from './native-snapshot';
 import { Services } from './services';
 
@@ -26,8 +27,17 @@ export class PostgresNativeTables implements NativeTables {
     return translated(() => PostgresSnapshot.open(this.services, this.counted, handle, options));
   }
 
-  loadRows(build: BuildHandle, part: NativePart): Promise<void> {
-    return translated(() => this.builds.loadRows(build, part));
+  openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle> {
+    return translated(() => this.builds.open(projectId, buildId, schema, true));
+  }
+
+  async loadRows(build: BuildHandle, part: NativePart, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.builds.loadRows(build, part, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw domainError(error);
+    }
   }
 
   countRows(build: BuildHandle): Promise<number> {
