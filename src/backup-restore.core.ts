@@ -6,7 +6,6 @@ import { CHUNK_RAW_BYTES } from './archive';
 import { AuthModule } from './auth';
 import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
 import { BackupRestoreHealth } from './backup-restore.health';
-import { BackupRestoreHealth } from './backup-restore.health';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime } from './backup-restore.runtime';
 import { PLUGIN_METRICS, metricsProvider, watchedStores } from './backup-restore.telemetry';
@@ -16,7 +15,7 @@ import { PLUGIN_ENTITIES } from './entities';
 import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
 import { Clock, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
-import { InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher } from './notifications';
+import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
 import { RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
@@ -94,7 +93,12 @@ const PORTS: Provider[] = [
   {
     provide: Notifier,
     inject: [SENDERS, CLOCK],
-    useFactory: (senders: readonly NotificationSender[], clock: Clock) => new Notifier({ clock, senders: senders.map((sender) => sender.name) }),
+    useFactory: (senders: readonly NotificationSender[], clock: Clock) => new Notifier({ clock, senders }),
+  },
+  {
+    provide: DeadLetters,
+    inject: [DATA_SOURCE, SENDERS],
+    useFactory: (dataSource: DataSource, senders: readonly NotificationSender[]) => new DeadLetters(dataSource, senders.map(({ name }) => name)),
   },
   {
     provide: JOB_QUEUE,
@@ -107,8 +111,8 @@ const WORKERS: Provider[] = [
   {
     provide: OutboxDispatcher,
     inject: [DATA_SOURCE, SENDERS, BACKUP_RESTORE_OPTIONS],
-    useFactory: (dataSource: DataSource, senders: readonly NotificationSender[], { logger }: BackupRestoreOptions) =>
-      new OutboxDispatcher({ dataSource, senders, log: logger ?? silentLogger }),
+    useFactory: (dataSource: DataSource, senders: readonly NotificationSender[], { logger, notifications }: BackupRestoreOptions) =>
+      new OutboxDispatcher({ dataSource, senders, log: logger ?? silentLogger, ...dispatcherOptions(notifications ?? {}) }),
   },
   {
     provide: JobRunner,

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { AuthOptions } from './auth';
 import type { Clock } from './kernel';
 import type { ResolveTables } from './maintenance';
-import type { NotificationSender } from './notifications';
+import type { NotificationSender, NotificationSettings } from './notifications';
 import type { RegistryOptions, StorageSettings } from './storage';
 import type { StrategyConfig } from './strategy';
 import type { TableBackend } from './tables';
@@ -60,8 +60,10 @@ export interface BackupRestoreOptions {
   readonly maxBackupsPerProject?: number;
   /** Take scheme and host of links from `X-Forwarded-*`. Default false. */
   readonly trustProxy?: boolean;
-  /** Senders of notifications beside the log. */
+  /** Senders of notifications beside the log and the process itself, such as those of `parseWebhooks`. */
   readonly notificationSenders?: readonly NotificationSender[];
+  /** How they are delivered: time for one, when they are given up and forgotten. */
+  readonly notifications?: NotificationSettings;
   /** Default: says nothing. */
   readonly logger?: Logger;
   /** Where the plugin's metrics are registered (docs/metrics.md), for the host to serve. Default: nothing is counted. */

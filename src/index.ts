@@ -38,7 +38,7 @@ export { BackupRestoreModule } from './backup-restore.module';
 export { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions, JobSettings } from './backup-restore.options';
 export { EmbeddedServer, EmbeddedServerOptions } from './database';
 export { ResolveTables } from './maintenance';
-export { NotificationEvent, NotificationSender } from './notifications';
+export { DeliveryError, EventSubject, NotificationEvent, NotificationSender, NotificationSettings, WebhookSender, parseWebhooks, webhook } from './notifications';
 export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget } from './storage';
 export { StrategyConfig, parseStrategyConfig } from './strategy';
 export {

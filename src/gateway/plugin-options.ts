@@ -1,4 +1,4 @@
-import type { BackupRestoreOptions, Logger, StrategyConfig, TableBackend, TokenAuthority } from '../index';
+import type { BackupRestoreOptions, Logger, NotificationSender, StrategyConfig, TableBackend, TokenAuthority } from '../index';
 import { resolveTables } from './data/resolve-tables';
 import { GatewaySettings } from './settings';
 
@@ -8,6 +8,7 @@ export interface GatewayParts {
   readonly tables: TableBackend;
   readonly internalUrl: string;
   readonly strategies: StrategyConfig;
+  readonly webhooks: readonly NotificationSender[];
   readonly madeUpToken: string | undefined;
   readonly logger: Logger;
 }
@@ -46,6 +47,13 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
     ...(settings.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: settings.maxBackupsPerProject }),
     trustProxy: settings.trustProxy,
+    notificationSenders: parts.webhooks,
+    notifications: {
+      timeoutSeconds: settings.notificationTimeoutSeconds,
+      giveUpAfterSeconds: settings.notificationGiveUpSeconds,
+      ...(settings.notificationMaxAttempts === undefined ? {} : { maxAttempts: settings.notificationMaxAttempts }),
+      retentionSeconds: settings.notificationRetentionSeconds,
+    },
     logger: parts.logger,
   };
 }

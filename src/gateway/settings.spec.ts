@@ -22,6 +22,7 @@ describe('the gateway’s settings', () => {
     [{ KEYSTONE_URL: 'https://keystone.example:5000/v3' }, { keystoneUrl: 'https://keystone.example:5000/v3' }],
     [{ TRUST_PROXY: 'true', EXCLUSIVE_GATEWAYS: 'false' }, { trustProxy: true, exclusiveGateways: 'false' }],
     [{ PUBLIC_URL: 'https://magnetodb.example', LOG_LEVEL: 'silent' }, { publicUrl: 'https://magnetodb.example', logLevel: 'silent' }],
+    [{ WEBHOOK_URL: 'https://a.example/hook?key=1', WEBHOOK_SECRET: 'whsec_AAAA, whsec_BBBB==' }, { webhookUrl: 'https://a.example/hook?key=1', webhookSecret: ['whsec_AAAA', 'whsec_BBBB=='] }],
     [{ STEPS_PER_PROCESS: '0', MAX_BACKUPS_PER_PROJECT: '1' }, { stepsPerProcess: 0, maxBackupsPerProject: 1 }],
   ])('takes %p', (env, expected) => {
     expect(load(env)).toMatchObject(expected);
@@ -54,6 +55,12 @@ describe('the gateway’s settings', () => {
     ['CHUNK_BYTES', ['0', '67108864']],
     ['MAX_BODY_BYTES', ['1023']],
     ['MAX_ITEM_BYTES', ['1023']],
+    ['WEBHOOK_URL', ['a.example', 'ftp://a.example/', 'https://user:password@a.example/', 'https://a.example/#x']],
+    ['WEBHOOK_SECRET', ['s3cret', 'whsec_', 'whsec_AAAA,other']],
+    ['NOTIFICATION_TIMEOUT_SECONDS', ['0', '101']],
+    ['NOTIFICATION_GIVE_UP_SECONDS', ['-1', 'never']],
+    ['NOTIFICATION_MAX_ATTEMPTS', ['0']],
+    ['NOTIFICATION_RETENTION_SECONDS', ['59']],
     ['MAX_BACKUPS_PER_PROJECT', ['0', 'none']],
     ['MAX_LOCK_SECONDS', ['0', '3601', 'none']],
   ])('refuse bad values of %s, naming it', (name, values) => {
@@ -61,7 +68,7 @@ describe('the gateway’s settings', () => {
   });
 
   it('never show a secret when they refuse it', () => {
-    for (const [name, value] of [['DEV_TOKENS', 's3cret'], ['DATABASE_URL', 's3cret'], ['KEYSTONE_URL', 'http://u:s3cret@h']] as const) {
+    for (const [name, value] of [['DEV_TOKENS', 's3cret'], ['DATABASE_URL', 's3cret'], ['KEYSTONE_URL', 'http://u:s3cret@h'], ['WEBHOOK_SECRET', 's3cret'], ['WEBHOOK_URL', 'http://u:s3cret@h']] as const) {
       expect(() => load({ [name]: value })).toThrow(/^(?!.*s3cret)/);
     }
   });

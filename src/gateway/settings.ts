@@ -133,6 +133,34 @@ export class GatewaySettings {
   @IsOptional() @IsInt() @Min(1)
   maxBackupsPerProject: number | undefined = undefined;
 
+  @Setting('WEBHOOK_URL', 'text', 'Where every [notification](notifications.md) is posted (`https://…`), signed with `WEBHOOK_SECRET`')
+  @IsOptional() @Matches(/^https?:\/\/[^\s/?#@\\]+([/?][^\s#]*)?$/, is('https://host/path, without user or password'))
+  webhookUrl: string | undefined = undefined;
+
+  @Setting('WEBHOOK_SECRET', 'list', 'Its signing secrets, separated by commas, the new one first: `whsec_` and base64 of 24 to 64 random bytes')
+  @Matches(/^whsec_[A-Za-z0-9+/]+=*$/, { each: true, ...is('a list of whsec_ and base64') })
+  webhookSecret: string[] = [];
+
+  @Setting('WEBHOOKS_FILE', 'text', 'JSON file with named webhooks, each with URL, secrets, projects and events ([notifications](notifications.md))')
+  @IsOptional() @IsString()
+  webhooksFile: string | undefined = undefined;
+
+  @Setting('NOTIFICATION_TIMEOUT_SECONDS', 'integer', 'A delivery that takes longer has failed')
+  @IsInt() @Min(1) @Max(100)
+  notificationTimeoutSeconds = 15;
+
+  @Setting('NOTIFICATION_GIVE_UP_SECONDS', 'integer', 'An event that could not be delivered for so long becomes a dead letter')
+  @IsInt() @Min(0)
+  notificationGiveUpSeconds = 7 * DAY;
+
+  @Setting('NOTIFICATION_MAX_ATTEMPTS', 'integer', 'An event that failed so often becomes a dead letter', 'any number')
+  @IsOptional() @IsInt() @Min(1) @Max(1_000_000)
+  notificationMaxAttempts: number | undefined = undefined;
+
+  @Setting('NOTIFICATION_RETENTION_SECONDS', 'integer', 'Events are forgotten so long after they happened, dead letters so long after they were given up')
+  @IsInt() @Min(60)
+  notificationRetentionSeconds = 30 * DAY;
+
   @Setting('PUBLIC_URL', 'text', 'What clients call this service (`https://host`), for links', "the request's Host header")
   @IsOptional() @Matches(HTTP_URL, is('http(s)://host'))
   publicUrl: string | undefined = undefined;

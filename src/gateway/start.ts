@@ -19,6 +19,7 @@ import { naming } from './setting';
 import { GatewaySettings } from './settings';
 import { startLogger } from './start-logger';
 import { startTracing } from './telemetry/tracing';
+import { webhookSenders } from './webhooks';
 
 export interface RunningGateway {
   /** `http://host:port`, with the port that was really taken. */
@@ -32,6 +33,7 @@ export interface RunningGateway {
 export async function startGateway(settings: GatewaySettings): Promise<RunningGateway> {
   checkAuthority(settings);
   const strategies = await naming('STRATEGIES_FILE', async () => parseStrategyConfig(await readJson(settings.strategiesFile)));
+  const webhooks = await webhookSenders(settings);
   const dataDir = resolve(settings.dataDir);
   const internalUrl = settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href;
   if (settings.policyFile !== undefined) await naming('POLICY_FILE', () => Policy.fromFile(String(settings.policyFile)));
@@ -62,7 +64,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     const connectionString = databaseUrl;
     const tables = await naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
     stops.push(() => tables.close());
-    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, madeUpToken, logger });
+    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, webhooks, madeUpToken, logger });
     const app = await createGatewayApp({
       plugin: { ...plugin, metricsRegistry: processMetrics() },
       openMetrics: settings.metricsPublic,

@@ -15,6 +15,7 @@ export class EventEntity {
   @Column('json') payload: Record<string, unknown>;
 }
 
+/** `abandoned`: given up after long trying, or refused for good: a dead letter. */
 export type DeliveryState = 'pending' | 'delivered' | 'abandoned';
 
 /** One event's way to one sender. */
@@ -22,9 +23,20 @@ export type DeliveryState = 'pending' | 'delivered' | 'abandoned';
 export class EventDeliveryEntity {
   @PrimaryColumn('bigint', { name: 'event_seq' }) eventSeq: string;
   @PrimaryColumn('text') sender: string;
+  /** What a dead letter is called outside. */
+  @Column('uuid') id: string;
   /** The event's: events of one job are delivered in order. */
   @Column('uuid', { name: 'job_id' }) jobId: string;
   @Column('text') state: DeliveryState;
+  /** Counted when a process claims the delivery, so that a process that dies while it sends has tried, too. */
   @Column('integer') attempts: number;
+  /** Not before; while a process sends, the end of its claim. */
   @Column('timestamptz', { name: 'next_attempt_at' }) nextAttemptAt: Date;
+  /** When the event happened, or when a dead letter was sent again: giving up is counted from here. */
+  @Column('timestamptz', { name: 'queued_at' }) queuedAt: Date;
+  @Column('timestamptz', { name: 'attempted_at', nullable: true }) attemptedAt: Date | null;
+  /** Delivered or given up. */
+  @Column('timestamptz', { name: 'ended_at', nullable: true }) endedAt: Date | null;
+  /** Why the last attempt failed; nothing of the receiver in it. */
+  @Column('text', { name: 'last_error', nullable: true }) lastError: string | null;
 }

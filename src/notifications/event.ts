@@ -1,7 +1,9 @@
 /** What is announced: `magnetodb.<operation>.<phase>`, the dotted names of MagnetoDB's own events. */
-export type EventOperation = 'backup.create' | 'backup.delete' | 'restore';
+const EVENT_OPERATIONS = ['backup.create', 'backup.delete', 'restore'] as const;
 /** `end` and `error` are terminal: a job has exactly one of them. */
-export type EventPhase = 'start' | 'end' | 'error';
+const EVENT_PHASES = ['start', 'end', 'error'] as const;
+export type EventOperation = (typeof EVENT_OPERATIONS)[number];
+export type EventPhase = (typeof EVENT_PHASES)[number];
 
 /** An event to be announced, as the caller's transaction knows it. */
 export interface NewEvent {
@@ -11,6 +13,13 @@ export interface NewEvent {
   /** JSON. Neither secrets nor items. */
   readonly payload: Readonly<Record<string, unknown>>;
 }
+
+export function eventTypeOf({ operation, phase }: Pick<NewEvent, 'operation' | 'phase'>): string {
+  return `magnetodb.${operation}.${phase}`;
+}
+
+/** Every type of event that there is. */
+export const EVENT_TYPES: readonly string[] = EVENT_OPERATIONS.flatMap((operation) => EVENT_PHASES.map((phase) => eventTypeOf({ operation, phase })));
 
 /** A notification as senders get it: the fields of an oslo.messaging notification (its envelope is a sender's affair). */
 export interface NotificationEvent {

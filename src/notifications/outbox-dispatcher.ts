@@ -1,9 +1,21 @@
-import type { DataSource, EntityManager } from 'typeorm';
-import { isoTime } from '../kernel';
-import type { EventOperation, EventPhase, NotificationEvent } from './event';
+import type { DataSource } from 'typeorm';
+import { storableText } from '../kernel';
+import { Claim, DeliveryLedger } from './delivery-ledger';
 import type { NotificationLog } from './notification-log';
-import type { NotificationSender } from './notification-sender';
+import { DeliveryError, NotificationSender } from './notification-sender';
 import { PollLoop } from './poll-loop';
+
+/** How notifications are delivered, the same for every sender. */
+export interface NotificationSettings {
+  /** A delivery that takes longer has failed. Default 15. */
+  readonly timeoutSeconds?: number;
+  /** An event that could not be delivered for so long is given up. Default 7 days. */
+  readonly giveUpAfterSeconds?: number;
+  /** An event that failed so often is given up. Default: however often. */
+  readonly maxAttempts?: number;
+  /** Events are forgotten so long after they happened, dead letters so long after they were given up. Default 30 days. */
+  readonly retentionSeconds?: number;
+}
 
 export interface OutboxDispatcherOptions {
   readonly dataSource: DataSource;
@@ -11,132 +23,166 @@ export interface OutboxDispatcherOptions {
   readonly log: NotificationLog;
   /** How often to look without being woken. Default 1000. */
   readonly pollMillis?: number;
-  /** Deliveries of one sender at the same time in this process. Each holds a database connection. Default 2. */
+  /** Deliveries of one sender at the same time in this process. They hold no database connection. Default 8. */
   readonly concurrency?: number;
-  /** A call of `send` that takes longer has failed. Default 15,000. */
+  /** A call of `send` that takes longer has failed; twice as long after a claim others may take it. Default 15,000. */
   readonly sendTimeoutMillis?: number;
   /** Pause before the second try; it doubles with each, up to `maxBackoffMillis`. Defaults 1000 and 300,000. */
   readonly backoffMillis?: number;
   readonly maxBackoffMillis?: number;
   /** An event that could not be delivered for so long is given up, with an error in the log. Default 7 days. */
   readonly giveUpAfterMillis?: number;
-  /** Events are kept for so long after they happened. Default 30 days; not less than `giveUpAfterMillis`. */
+  /** An event that failed so often is given up. Default: however often. */
+  readonly maxAttempts?: number;
+  /** Events are kept for so long after they happened, dead letters after they were given up. Default 30 days. */
   readonly retentionMillis?: number;
+  /** 0 ≤ n < 1, for jitter. Default `Math.random`. */
+  readonly random?: () => number;
 }
 
 const DAY = 86_400_000;
-const PURGE_EVERY_MILLIS = 3_600_000;
-const HUNG_MILLIS = 600_000;
+/** A pass only claims and asks the database, whose statements are bounded. */
+const HUNG_MILLIS = 120_000;
+const SWEEP_EVERY_MILLIS = 3_600_000;
+/** No receiver makes the outbox wait longer at one time. */
+const MAX_HOLD_MILLIS = 3_600_000;
+const MAX_ERROR_LENGTH = 500;
 const DEFAULTS = {
   pollMillis: 1000,
-  concurrency: 2,
+  concurrency: 8,
   sendTimeoutMillis: 15_000,
   backoffMillis: 1000,
   maxBackoffMillis: 300_000,
   giveUpAfterMillis: 7 * DAY,
+  maxAttempts: 2 ** 31 - 1,
   retentionMillis: 30 * DAY,
+  random: Math.random,
 };
 
-interface DeliveryRow {
-  readonly event_seq: string;
-  readonly attempts: number;
-  readonly message_id: string;
-  readonly operation: EventOperation;
-  readonly phase: EventPhase;
-  readonly publisher_id: string;
-  readonly created_at: Date;
-  readonly payload: Record<string, unknown>;
+/** The dispatcher's options of what a host says. */
+export function dispatcherOptions({ timeoutSeconds, giveUpAfterSeconds, maxAttempts, retentionSeconds }: NotificationSettings): Partial<OutboxDispatcherOptions> {
+  return {
+    ...(timeoutSeconds === undefined ? {} : { sendTimeoutMillis: timeoutSeconds * 1000 }),
+    ...(giveUpAfterSeconds === undefined ? {} : { giveUpAfterMillis: giveUpAfterSeconds * 1000 }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(retentionSeconds === undefined ? {} : { retentionMillis: retentionSeconds * 1000 }),
+  };
 }
 
 /**
- * The oldest pending event of each job, for one sender. A row that another process is sending is locked, and stays the
- * oldest of its job until that is over: so a job's events are sent one after another, by whomever.
- */
-const NEXT_DELIVERY = `
-  SELECT d.event_seq, d.attempts, e.message_id, e.operation, e.phase, e.publisher_id, e.created_at, e.payload
-    FROM magnetodb_backup.event_deliveries d JOIN magnetodb_backup.events e ON e.seq = d.event_seq
-   WHERE d.sender = $1 AND d.state = 'pending' AND d.next_attempt_at <= clock_timestamp()
-     AND NOT EXISTS (SELECT FROM magnetodb_backup.event_deliveries earlier
-                      WHERE earlier.sender = d.sender AND earlier.job_id = d.job_id AND earlier.state = 'pending'
-                        AND earlier.event_seq < d.event_seq)
-   ORDER BY d.event_seq LIMIT 1 FOR UPDATE OF d SKIP LOCKED`;
-
-/**
- * Sends the outbox's events: at least once, in order for each job, shared by all processes. Each sender has a loop of its
- * own, and a failing event waits without holding up those of other jobs.
+ * Sends the outbox's events: at least once, in order for each job, shared by all processes (docs/adr/0007-webhooks.md). Each sender has a
+ * queue of its own, and a failing event waits without holding up those of other jobs.
  */
 export class OutboxDispatcher {
-  private readonly options: Required<OutboxDispatcherOptions>;
-  private readonly loops: readonly PollLoop[];
-  private purgedAt = 0;
-  private stopping = false;
+  private readonly queues: readonly SenderQueue[];
+  private readonly sweeps: PollLoop;
 
-  constructor(options: OutboxDispatcherOptions) {
-    this.options = { ...DEFAULTS, ...options };
-    const names = new Set(options.senders.map((sender) => sender.name));
-    if (names.size !== options.senders.length) throw new Error('two notification senders have one name');
-    this.loops = options.senders.map(
-      (sender) =>
-        new PollLoop(
-          () => this.deliverAll(sender),
-          this.options.pollMillis,
-          (err) => this.options.log.warn({ err, sender: sender.name }, 'notifications are held up; trying again'),
-        ),
+  constructor(given: OutboxDispatcherOptions) {
+    const options = { ...DEFAULTS, ...given };
+    const ledger = new DeliveryLedger(options.dataSource);
+    const names = options.senders.map(({ name }) => name);
+    if (new Set(names).size !== names.length) throw new Error('two notification senders have one name');
+    this.queues = options.senders.map((sender) => new SenderQueue(sender, ledger, options));
+    this.sweeps = new PollLoop(
+      async () => {
+        const count = await ledger.giveUpOrphans(names, limitsOf(options));
+        if (count > 0) options.log.error({ deliveries: count }, 'notifications for a sender that is not configured any more were given up');
+        await ledger.purge(options.retentionMillis);
+      },
+      SWEEP_EVERY_MILLIS,
+      (err) => options.log.warn({ err }, 'the sweep of the notifications failed; it will be tried again'),
     );
   }
 
   start(): void {
-    for (const loop of this.loops) loop.start();
+    for (const queue of this.queues) queue.loop.start();
+    this.sweeps.start();
   }
 
   /** Looks at once: to be called when EVENTS_CHANNEL announces something. */
   wake(): void {
-    for (const loop of this.loops) loop.wake();
+    for (const queue of this.queues) queue.loop.wake();
   }
 
   /** Does it look for what is to be sent, to whomever? Receivers that refuse make it no less healthy. */
   get healthy(): boolean {
-    return this.loops.every((loop) => loop.healthy(HUNG_MILLIS));
+    return this.queues.every(({ loop }) => loop.healthy(HUNG_MILLIS));
   }
 
   /** Resolves when what is being sent has been sent, or has failed. */
   async stop(): Promise<void> {
+    await Promise.all([this.sweeps.stop(), ...this.queues.map((queue) => queue.stop())]);
+  }
+}
+
+type Options = OutboxDispatcherOptions & typeof DEFAULTS;
+
+const limitsOf = (options: Options) => ({ afterMillis: options.giveUpAfterMillis, afterAttempts: options.maxAttempts });
+
+/** One sender's deliveries in this process. */
+class SenderQueue {
+  readonly loop: PollLoop;
+  private readonly inFlight = new Set<Promise<void>>();
+  /** Monotonic milliseconds. The receiver wants nothing before. */
+  private heldUntil = 0;
+  private stopping = false;
+
+  constructor(
+    private readonly sender: NotificationSender,
+    private readonly ledger: DeliveryLedger,
+    private readonly options: Options,
+  ) {
+    this.loop = new PollLoop(
+      () => this.claimAll(),
+      options.pollMillis,
+      (err) => this.complain(err),
+    );
+  }
+
+  async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.loops.map((loop) => loop.stop()));
+    await this.loop.stop();
+    await Promise.all(this.inFlight);
   }
 
-  private async deliverAll(sender: NotificationSender): Promise<void> {
-    const worker = async (): Promise<void> => {
-      while (!this.stopping && (await this.deliverNext(sender)));
-    };
-    await Promise.all(Array.from({ length: this.options.concurrency }, worker));
-    await this.purge();
+  /** Takes as much as there are places free; whatever ends looks again. */
+  private async claimAll(): Promise<void> {
+    const free = this.options.concurrency - this.inFlight.size;
+    if (this.stopping || free === 0 || performance.now() < this.heldUntil) return;
+    const claimedAt = performance.now();
+    const claims = await this.ledger.claim(this.sender.name, free, this.options.sendTimeoutMillis * 2);
+    for (const claim of claims) {
+      const delivery = this.deliver(claim, claimedAt)
+        .catch((err: unknown) => this.complain(err))
+        .finally(() => {
+          this.inFlight.delete(delivery);
+          this.loop.wake();
+        });
+      this.inFlight.add(delivery);
+    }
   }
 
-  /** False if there is nothing to send now. */
-  private async deliverNext(sender: NotificationSender): Promise<boolean> {
-    return this.options.dataSource.transaction(async (tx) => {
-      const [row]: DeliveryRow[] = await tx.query(NEXT_DELIVERY, [sender.name]);
-      if (row === undefined) return false;
-      const failure = await this.attempt(sender, eventOf(row));
-      if (failure === undefined) await settle(tx, sender, row, 'delivered');
-      else await this.postpone(tx, sender, row, failure.error);
-      return true;
-    });
+  private async deliver(claim: Claim, claimedAt: number): Promise<void> {
+    // The claim may be another's soon, if the database or this process was stopped meanwhile: then it is left to end.
+    const leftMillis = claimedAt + this.options.sendTimeoutMillis - performance.now();
+    if (leftMillis <= 0) return;
+    const failure = await this.attempt(claim, leftMillis);
+    if (failure === undefined) await this.ledger.delivered(this.sender.name, claim);
+    else await this.postpone(claim, failure.error);
   }
 
-  private async attempt(sender: NotificationSender, event: NotificationEvent): Promise<{ error: unknown } | undefined> {
+  private async attempt({ event }: Claim, timeoutMillis: number): Promise<{ error: unknown } | undefined> {
     const abort = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
-        const error = new Error('the receiver did not answer in time');
+        const error = new DeliveryError('the receiver did not answer in time');
         abort.abort(error);
         reject(error);
-      }, this.options.sendTimeoutMillis);
+      }, timeoutMillis);
     });
     try {
-      await Promise.race([sender.send(event, abort.signal), timeout]);
+      await Promise.race([this.sender.send(event, abort.signal), timeout]);
       return undefined;
     } catch (error) {
       return { error };
@@ -145,47 +191,33 @@ export class OutboxDispatcher {
     }
   }
 
-  private async postpone(tx: EntityManager, sender: NotificationSender, row: DeliveryRow, err: unknown): Promise<void> {
-    const { backoffMillis, maxBackoffMillis, giveUpAfterMillis, log } = this.options;
-    const facts = { err, sender: sender.name, message_id: row.message_id, attempts: row.attempts + 1 };
-    const pause = Math.min(backoffMillis * 2 ** Math.min(row.attempts, 30), maxBackoffMillis);
-    const [updated]: [{ state: string }[], number] = await tx.query(
-      `UPDATE magnetodb_backup.event_deliveries d
-          SET attempts = d.attempts + 1, next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond',
-              state = CASE WHEN e.created_at < clock_timestamp() - $4 * interval '1 millisecond' THEN 'abandoned' ELSE 'pending' END
-         FROM magnetodb_backup.events e
-        WHERE e.seq = d.event_seq AND d.event_seq = $1 AND d.sender = $2 RETURNING d.state`,
-      [row.event_seq, sender.name, pause, giveUpAfterMillis],
-    );
-    if (updated[0]?.state === 'abandoned') log.error(facts, 'a notification could not be delivered and was given up');
-    else log.warn(facts, 'a notification could not be delivered; trying again later');
+  private async postpone(claim: Claim, err: unknown): Promise<void> {
+    const { log } = this.options;
+    const { refused, retryAfterMillis = 0 } = err instanceof DeliveryError ? err : new DeliveryError('');
+    const holdMillis = Math.min(retryAfterMillis, MAX_HOLD_MILLIS);
+    this.heldUntil = Math.max(this.heldUntil, performance.now() + holdMillis);
+    const pauseMillis = Math.max(this.backoff(claim.attempts), holdMillis);
+    const failure = { error: messageOf(err), refused, pauseMillis };
+    const again = await this.ledger.failed(this.sender.name, claim, failure, limitsOf(this.options));
+    const facts = { err, sender: this.sender.name, message_id: claim.event.message_id, attempts: claim.attempts };
+    if (again) log.warn(facts, 'a notification could not be delivered; trying again later');
+    else log.error(facts, 'a notification could not be delivered and was given up');
   }
 
-  private async purge(): Promise<void> {
-    if (performance.now() - this.purgedAt < PURGE_EVERY_MILLIS && this.purgedAt !== 0) return;
-    this.purgedAt = performance.now();
-    await this.options.dataSource.query(
-      `DELETE FROM magnetodb_backup.events e
-        WHERE e.created_at < clock_timestamp() - $1 * interval '1 millisecond'`,
-      [Math.max(this.options.retentionMillis, this.options.giveUpAfterMillis)],
-    );
+  /** Doubles with each attempt. Between half of it and all: what failed together does not come back together. */
+  private backoff(attempts: number): number {
+    const { backoffMillis, maxBackoffMillis, random } = this.options;
+    const bound = Math.min(backoffMillis * 2 ** Math.min(attempts - 1, 30), maxBackoffMillis);
+    return Math.round((bound * (1 + random())) / 2);
+  }
+
+  private complain(err: unknown): void {
+    this.options.log.warn({ err, sender: this.sender.name }, 'notifications are held up; trying again');
   }
 }
 
-async function settle(tx: EntityManager, sender: NotificationSender, row: DeliveryRow, state: 'delivered'): Promise<void> {
-  await tx.query(
-    `UPDATE magnetodb_backup.event_deliveries SET state = $3, attempts = attempts + 1 WHERE event_seq = $1 AND sender = $2`,
-    [row.event_seq, sender.name, state],
-  );
-}
-
-function eventOf(row: DeliveryRow): NotificationEvent {
-  return {
-    message_id: row.message_id,
-    publisher_id: row.publisher_id,
-    event_type: `magnetodb.${row.operation}.${row.phase}`,
-    priority: row.phase === 'error' ? 'ERROR' : 'INFO',
-    timestamp: isoTime(row.created_at.getTime()),
-    payload: row.payload,
-  };
+/** What is kept and shown. Senders say nothing of their receivers; what anything else says (a host's listener, a driver) may quote data. */
+function messageOf(error: unknown): string {
+  if (error instanceof DeliveryError) return storableText(error.message).slice(0, MAX_ERROR_LENGTH);
+  return `the sender failed (${error instanceof Error ? error.name : typeof error})`;
 }

@@ -29,6 +29,8 @@ const SETTINGS = {
   RANGE_BYTES: String(48 * 1024),
   CHUNK_BYTES: String(16 * 1024),
   REPLACE_GRACE_SECONDS: '0',
+  // What a killed process was sending goes to others after twice that.
+  NOTIFICATION_TIMEOUT_SECONDS: '2',
 };
 
 /** One database and one object folder, and any number of gateways on them. */

@@ -21,7 +21,7 @@ class TallyHandler implements JobHandler {
   readonly kind = TALLY_JOB;
   readonly stages = ['plan', 'copy', 'seal'];
   readonly cleanupStage = 'cleanup';
-  private readonly notifier = new Notifier({ clock: systemClock, senders: ['log'] });
+  private readonly notifier = new Notifier({ clock: systemClock, senders: [{ name: 'log', wants: () => true }] });
 
   async runStep(step: StepContext): Promise<StepOutcome> {
     if (step.stage === 'plan') return { nextSteps: Array.from({ length: TALLY_STEPS }, (_, payload) => ({ payload })) };

@@ -16,6 +16,10 @@ export class InProcessSender implements NotificationSender {
     private readonly listeners: EventEmitterReadinessWatcher,
   ) {}
 
+  wants(): boolean {
+    return true;
+  }
+
   /** Resolves when every listener is done; one that rejects (`suppressErrors: false`) gets the event again later. */
   async send(event: NotificationEvent): Promise<void> {
     // An event that was left over from the last run must not be spent before anybody listens.

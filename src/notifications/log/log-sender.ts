@@ -8,6 +8,10 @@ export class LogSender implements NotificationSender {
 
   constructor(private readonly log: NotificationLog) {}
 
+  wants(): boolean {
+    return true;
+  }
+
   async send(event: NotificationEvent): Promise<void> {
     if (event.priority === 'ERROR') this.log.error({ notification: event }, 'notification');
     else this.log.info({ notification: event }, 'notification');

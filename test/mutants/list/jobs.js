@@ -52,14 +52,6 @@ module.exports = [
   ...rows('migrations/jobs/1795300000004-create-events.ts', OUTBOX, [
     ['two-terminal-events', 'a job has one start and one terminal event', 'CREATE UNIQUE INDEX events_one_of_each', 'CREATE INDEX events_one_of_each', 'takes one start and one terminal event'],
   ]),
-  ...rows('src/notifications/outbox-dispatcher.ts', OUTBOX, [
-    ['events-out-of-order', 'a job’s events are sent in order', 'AND earlier.event_seq < d.event_seq)', 'AND earlier.event_seq < 0)', 'keeps the order of a job'],
-    ['event-sent-twice', 'an event is sent once', "   ORDER BY d.event_seq LIMIT 1 FOR UPDATE OF d SKIP LOCKED`", '   ORDER BY d.event_seq LIMIT 1`', 'keeps the order of a job'],
-    ['event-tried-for-ever', 'an event that cannot be delivered is given up', "THEN 'abandoned' ELSE", "THEN 'pending' ELSE", 'gives an event up'],
-    ['receiver-waited-for', 'a receiver that hangs holds up nobody', '        reject(error);\n', '', 'a receiver that refuses one job'],
-    ['events-kept-for-ever', 'events are forgotten after their retention', 'WHERE e.created_at < clock_timestamp() - $1', 'WHERE false AND e.created_at < clock_timestamp() - $1', 'forgets events after their retention'],
-    ['failed-event-delivered', 'an event that failed comes again', "await this.postpone(tx, sender, row, failure.error);", "await settle(tx, sender, row, 'delivered');", 'keeps the order of a job'],
-  ]),
   ...rows('src/notifications/notifier.ts', OUTBOX, [
     ['event-of-a-rolled-back-change', 'an event is announced only with its change', "await tx.query('SELECT pg_notify($1, $2)', [EVENTS_CHANNEL, '']);", "await tx.query('COMMIT');\n    await tx.query('BEGIN');", 'nothing that was rolled back'],
   ]),
