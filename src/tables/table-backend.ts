@@ -201,7 +201,10 @@ export interface TableBackend {
   // -- Backup ---------------------------------------------------------------------------------------------
   /** The table's present content. */
   openTable(ref: TableRef): Promise<TableHandle>;
-  /** Disjoint ranges that together are the whole key space, in the adapter's order. At least one. */
+  /**
+   * Disjoint ranges that together are the whole key space, in the adapter's order. At least one. Those of a build are good once it is sealed,
+   * until it is published.
+   */
   splitRanges(handle: TableHandle, options: SplitOptions): Promise<KeyRange[]>;
   /**
    * The items of a range, each exactly once if nobody writes it meanwhile, with back-pressure. A content that was

@@ -71,3 +71,12 @@ export function tableNotExists(name: string): DomainError {
 export function tableChanged(): DomainError {
   return new DomainError('TableChanged', 'The table was dropped or replaced meanwhile.');
 }
+
+/** Runs a read of a content; that its physical table is gone is `TableChanged`. */
+export async function vanishedAsChanged<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw sqlState(error) === SQL_STATE.undefinedTable ? tableChanged() : error;
+  }
+}

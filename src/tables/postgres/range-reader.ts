@@ -1,8 +1,9 @@
 import { ItemBlock, LineBlockBuilder } from '../../kernel';
 import { KeyRange, ReadRangeOptions, SplitOptions, TableHandle } from '../table-backend';
 import { BinaryCopyParser, readBigint } from './binary-format';
+import { BuildReader, isBlockRange } from './build-reader';
 import { isLive, measure } from './content';
-import { SQL_STATE, sqlState, tableChanged } from './errors';
+import { vanishedAsChanged } from './errors';
 import { Position, formatPosition, parsePosition } from './key-layout';
 import { Content } from './registry';
 import { Services, expiryCutoff } from './services';
@@ -29,36 +30,48 @@ interface PageStart extends Position {
   readonly inclusive: boolean;
 }
 
-interface ReadPage {
+/** A block, and how to read the one behind it; undefined: the range is done. */
+export interface ReadPage {
   readonly block: ItemBlock;
-  /** Bytes of canonical items. */
-  readonly bytes: number;
-  /** Where to go on; undefined: the range is done. */
-  readonly next: PageStart | undefined;
+  readonly next: (() => Promise<ReadPage>) | undefined;
 }
 
 /** Everything that is the same for all pages of one `readRange`. */
-interface RangeRead {
+export interface RangeRead {
   readonly generation: string;
-  readonly end: Position | undefined;
   readonly digestOnly: boolean;
-  readonly blockBytes: number;
+  /** Undefined: as the reader thinks best. */
+  readonly blockBytes: number | undefined;
   readonly cutoff: number;
   readonly signal: AbortSignal;
 }
 
+/** The same, of a stretch of keys. */
+interface KeyRangeRead extends RangeRead {
+  readonly end: Position | undefined;
+  readonly blockBytes: number;
+}
+
 /** Reads a content for a backup: splits it into ranges, and reads a range as blocks of lines. */
 export class RangeReader {
-  constructor(private readonly services: Services) {}
+  private readonly builds: BuildReader;
 
-  /** Bounds are keys of items that there are, chosen so that ranges hold about the same bytes, in one partition or in many. */
+  constructor(private readonly services: Services) {
+    this.builds = new BuildReader(services);
+  }
+
+  /**
+   * Bounds are keys of items that there are, chosen so that ranges hold about the same bytes, in one partition or in many. Of a build they are
+   * blocks.
+   */
   async split(handle: TableHandle, options: SplitOptions): Promise<KeyRange[]> {
-    return this.guarded(() =>
+    return vanishedAsChanged(() =>
       this.services.db.transaction({ maintenance: true }, async (tx) => {
-        const content = await this.services.registry.requireReadable(tx, handle.generation);
+        const { content, state } = await this.services.registry.requireReadableRow(tx, handle.generation);
         const usage = await measure(tx, content, expiryCutoff(this.services));
         const wanted = Math.ceil(usage.sizeBytes / Math.max(1, options.targetBytes));
         const ranges = Math.max(1, Math.min(wanted, options.maxRanges, usage.itemCount));
+        if (state === 'building') return this.builds.split(tx, content, ranges, usage.itemCount);
         if (ranges === 1) return [{ start: null, end: null, estimatedItems: usage.itemCount }];
         const share = Math.max(
           (ranges * SAMPLED_ROWS_PER_RANGE) / usage.itemCount,
@@ -83,26 +96,20 @@ export class RangeReader {
     options.signal?.addEventListener('abort', abort);
     const read: RangeRead = {
       generation: handle.generation,
-      end: range.end === null ? undefined : parsePosition(range.end),
       digestOnly: options.digestOnly ?? false,
-      blockBytes: options.blockBytes ?? DEFAULT_BLOCK_BYTES,
+      blockBytes: options.blockBytes,
       cutoff: options.expiryCutoff ?? expiryCutoff(this.services),
       signal: stop.signal,
     };
-    let rows = FIRST_PAGE_ROWS;
     let ahead: Promise<ReadPage> | undefined;
     try {
       options.signal?.throwIfAborted();
-      ahead = this.readPage(read, firstPosition(range, options), rows);
+      ahead = this.firstPage(read, range, options);
       while (ahead) {
         const page: ReadPage = await ahead;
-        ahead = undefined;
-        if (page.next) {
-          rows = nextRows(page, read.blockBytes);
-          ahead = this.readPage(read, page.next, rows);
-          // Whoever awaits it hears of its failure; until then it must not count as unheard.
-          ahead.catch(() => undefined);
-        }
+        ahead = page.next?.();
+        // Whoever awaits it hears of its failure; until then it must not count as unheard.
+        ahead?.catch(() => undefined);
         if (page.block.itemCount > 0) yield page.block;
         options.signal?.throwIfAborted();
       }
@@ -115,8 +122,15 @@ export class RangeReader {
     }
   }
 
-  private async readPage(read: RangeRead, start: PageStart, rows: number): Promise<ReadPage> {
-    return this.guarded(() =>
+  private firstPage(read: RangeRead, range: KeyRange, options: ReadRangeOptions): Promise<ReadPage> {
+    if (isBlockRange(range)) return this.builds.firstPage(read, range, options.after);
+    const end = range.end === null ? undefined : parsePosition(range.end);
+    const byKey = { ...read, end, blockBytes: read.blockBytes ?? DEFAULT_BLOCK_BYTES };
+    return this.readPage(byKey, firstPosition(range, options), FIRST_PAGE_ROWS);
+  }
+
+  private async readPage(read: KeyRangeRead, start: PageStart, rows: number): Promise<ReadPage> {
+    return vanishedAsChanged(() =>
       this.services.db.transaction({ maintenance: true, prelude: BY_KEY }, async (tx) => {
         const content = await this.services.registry.requireReadable(tx, read.generation);
         const builder = new LineBlockBuilder({
@@ -141,21 +155,11 @@ export class RangeReader {
         const last = { hash: Buffer.from(hash), range: Buffer.from(range) };
         const { itemCount } = builder;
         const more = itemCount === rows || bytes >= read.blockBytes;
-        return {
-          block: builder.take(formatPosition(last)),
-          bytes,
-          next: more ? { ...last, inclusive: false } : undefined,
-        };
+        const next = (): Promise<ReadPage> =>
+          this.readPage(read, { ...last, inclusive: false }, nextRows(itemCount, bytes, read.blockBytes));
+        return { block: builder.take(formatPosition(last)), next: more ? next : undefined };
       }),
     );
-  }
-
-  private async guarded<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw sqlState(error) === SQL_STATE.undefinedTable ? tableChanged() : error;
-    }
   }
 }
 
@@ -166,13 +170,13 @@ function firstPosition(range: KeyRange, options: ReadRangeOptions): PageStart {
 }
 
 /** As many rows as fill a block, by what the last page's items weighed. */
-function nextRows({ block, bytes }: ReadPage, blockBytes: number): number {
-  const rows = Math.ceil((block.itemCount * blockBytes) / Math.max(1, bytes));
+function nextRows(itemCount: number, bytes: number, blockBytes: number): number {
+  const rows = Math.ceil((itemCount * blockBytes) / Math.max(1, bytes));
   return Math.min(MAX_PAGE_ROWS, Math.max(MIN_PAGE_ROWS, rows));
 }
 
 /** COPY takes no parameters; what goes in here are bytes in hexadecimal and numbers. */
-function pageSql(content: Content, read: RangeRead, start: PageStart, rows: number): string {
+function pageSql(content: Content, read: KeyRangeRead, start: PageStart, rows: number): string {
   const columns = 'hash_key, range_key, item, expires_at';
   const conditions = [
     isLive(read.cutoff),

@@ -129,9 +129,14 @@ export class Registry {
    * @throws DomainError TableChanged
    */
   async requireReadable(db: Queryable, generation: string): Promise<Content> {
+    return (await this.requireReadableRow(db, generation)).content;
+  }
+
+  /** The same, with its state. @throws DomainError TableChanged */
+  async requireReadableRow(db: Queryable, generation: string): Promise<ContentRow> {
     const found = await this.findContent(db, generation);
     if (!found || found.state === 'retired') throw tableChanged();
-    return found.content;
+    return found;
   }
 
   private async contentWhere(

@@ -1,11 +1,12 @@
-import { Item, TableRef, newId } from '../../../src/kernel';
-import { BuildHandle, PublishMode, TableBackend } from '../../../src/tables';
+import { Item, TableDigest, TableRef, newId } from '../../../src/kernel';
+import { BuildHandle, KeyRange, PublishMode, TableBackend } from '../../../src/tables';
 import {
   INDEXED,
   MakeHarness,
   PLAIN,
   code,
   decoded,
+  digestOf,
   freshRef,
   freshTable,
   itemTexts,
@@ -160,6 +161,35 @@ export function describeBuilds(make: MakeHarness): void {
       await backend.sealBuild(kept);
     });
 
+    it('are read back in ranges, each item in one of them, in any process, going on behind any block', async () => {
+      const { backend, open } = harness();
+      const other = await open();
+      const heavy = [3, 700, 2999].map((index) => plainItem('heavy', index, { v: s(`${'x'.repeat(20_000)}${index}`) }));
+      const items = [...plainItems(3000), ...heavy];
+      const build = await buildOf(backend, items);
+      const ranges = await backend.splitRanges(build, { targetBytes: 40_000, maxRanges: 8 });
+      expect(ranges.length).toBeGreaterThan(2);
+      expect(ranges.length).toBeLessThanOrEqual(8);
+      const digest = new TableDigest();
+      const seen: string[] = [];
+      for (const range of JSON.parse(JSON.stringify(ranges)) as KeyRange[]) {
+        const blocks = await readBlocks(other, build, range, { blockBytes: 10_000 });
+        seen.push(...itemTexts(blocks));
+        for (const [index, block] of blocks.entries()) {
+          const rest = await readBlocks(backend, build, range, { after: block.cursor });
+          expect(itemTexts(rest).sort()).toEqual(itemTexts(blocks.slice(index + 1)).sort());
+        }
+        for (const block of await readBlocks(backend, build, range, { digestOnly: true })) {
+          expect(block.lines).toHaveLength(0);
+          digest.merge(block.digest);
+        }
+      }
+      expect(seen.sort()).toEqual(items.map((item) => text(item)).sort());
+      expect(digest.equals(digestOf(PLAIN, items))).toBe(true);
+      await backend.dropBuild('demo', build.buildId);
+      await expect(readBlocks(backend, build, ranges[0])).rejects.toEqual(code('TableChanged'));
+    });
+
     it('keep items that expire meanwhile, for verification only', async () => {
       const { backend, now, pass } = harness();
       if (!backend.capabilities.expiredItemsReadable) return;
@@ -170,6 +200,9 @@ export function describeBuilds(make: MakeHarness): void {
       await backend.sweep();
       expect(itemTexts(await readBlocks(backend, build, wholeRange, { expiryCutoff: cutoff }))).toHaveLength(2);
       await backend.sealBuild(build);
+      const [range] = await backend.splitRanges(build, { targetBytes: 1_000_000, maxRanges: 1 });
+      expect(itemTexts(await readBlocks(backend, build, range, { expiryCutoff: cutoff }))).toHaveLength(2);
+      expect(itemTexts(await readBlocks(backend, build, range, { expiryCutoff: cutoff + 5 }))).toHaveLength(1);
       const ref = freshRef();
       await backend.publishBuild(build, ref.name, { mode: 'create' });
       expect(await scanAll(backend, ref)).toEqual([plainItem('a', 2)]);
