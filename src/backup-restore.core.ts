@@ -19,7 +19,7 @@ import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, 
 import { RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
-import { TABLE_BACKEND } from './tables';
+import { LockObserver, TABLE_BACKEND } from './tables';
 import { JobTelemetry, PluginMetrics, silentLogger } from './telemetry';
 
 const DEFAULTS = {
@@ -151,7 +151,8 @@ function makeRunner(
   const backups = { ...common, queue, chunkBytes: jobs.chunkBytes };
   runner.register(new BackupCreateHandler(backups));
   const maxLockSeconds = options.maxLockSeconds ?? DEFAULT_MAX_LOCK_SECONDS;
-  if (options.tables.native) runner.register(new NativeBackupHandler({ ...backups, maxLockSeconds, streams: jobs.stepsPerProcess }));
+  const onLocked: LockObserver = ({ milliseconds }) => metrics?.lockSeconds.observe(milliseconds / 1000);
+  if (options.tables.native) runner.register(new NativeBackupHandler({ ...backups, maxLockSeconds, streams: jobs.stepsPerProcess, onLocked }));
   runner.register(new BackupDeleteHandler(common));
   runner.register(new BackupVerifyHandler(common));
   runner.register(new RestoreHandler({ ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS }));

@@ -130,6 +130,16 @@ describe('after a backup and its restore', () => {
   });
 });
 
+it('times the lock of a native backup', async () => {
+  const table = await makeTable(gateway.backend, 5);
+  expect(of(await samples(), 'table_lock_seconds_count')).toBe(0);
+  const backup = await client.madeBackup(table, 'native', { strategy: { format: 'native' } });
+  expect(backup).toMatchObject({ status: 'CREATED' });
+  const all = await samples();
+  expect(of(all, 'table_lock_seconds_count')).toBe(1);
+  expect((of(all, 'table_lock_seconds_sum') ?? 0) * 1000).toBeCloseTo(Number(backup['locked_milliseconds']), -2);
+});
+
 it('counts failures: of the store, of steps, of jobs, of cleanups', async () => {
   const table = await makeTable(gateway.backend, 3);
   const before = await samples();
