@@ -4,7 +4,7 @@ import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CHUNK_RAW_BYTES } from './archive';
 import { AuthModule } from './auth';
-import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
+import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, BackupQuota, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
 import { BackupRestoreHealth } from './backup-restore.health';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime } from './backup-restore.runtime';
@@ -13,10 +13,10 @@ import { BackupDeleteHandler, BackupVerifyHandler } from './catalogue';
 import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
 import { PLUGIN_ENTITIES } from './entities';
 import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
-import { Clock, systemClock } from './kernel';
+import { Clock, Quotas, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
-import { RestoreHandler } from './restore';
+import { RESTORE_JOB, RESTORE_PART_JOB, RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
 import { LockObserver, TABLE_BACKEND } from './tables';
@@ -62,9 +62,14 @@ function fromOptions<T>(provide: FactoryProvider['provide'], make: (options: Bac
   return { provide, inject: [BACKUP_RESTORE_OPTIONS], useFactory: make };
 }
 
+function backupQuota({ quotas }: BackupRestoreOptions): BackupQuota {
+  return new BackupQuota(new Quotas(quotas));
+}
+
 const PORTS: Provider[] = [
   fromOptions(TABLE_BACKEND, (options) => options.tables),
   fromOptions<Clock>(CLOCK, (options) => options.clock ?? systemClock),
+  fromOptions(BackupQuota, backupQuota),
   fromOptions(STRATEGY_CONFIG, ({ strategies, tables }) => limitStrategies(strategies ?? BUILT_IN_STRATEGIES, { native: tables.native !== undefined })),
   metricsProvider(SENDERS),
   {
@@ -76,7 +81,6 @@ const PORTS: Provider[] = [
   fromOptions<BackupOptions>(BACKUP_OPTIONS, (options) => ({
     ...(options.exclusiveGateways === undefined ? {} : { exclusiveGateways: options.exclusiveGateways }),
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
-    ...(options.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: options.maxBackupsPerProject }),
     trustProxy: options.trustProxy ?? false,
   })),
   fromOptions<MaintenanceOptions>(MAINTENANCE_OPTIONS, ({ resolveTables }) => (resolveTables === undefined ? {} : { resolveTables })),
@@ -148,14 +152,15 @@ function makeRunner(
   });
   const split = { targetBytes: jobs.rangeBytes, maxRanges: jobs.maxRanges };
   const common = { dataSource, backend: options.tables, stores, notifier, clock, split };
-  const backups = { ...common, queue, chunkBytes: jobs.chunkBytes };
+  const backups = { ...common, queue, quota: backupQuota(options), chunkBytes: jobs.chunkBytes };
   runner.register(new BackupCreateHandler(backups));
   const maxLockSeconds = options.maxLockSeconds ?? DEFAULT_MAX_LOCK_SECONDS;
   const onLocked: LockObserver = ({ milliseconds }) => metrics?.lockSeconds.observe(milliseconds / 1000);
   if (options.tables.native) runner.register(new NativeBackupHandler({ ...backups, maxLockSeconds, streams: jobs.stepsPerProcess, onLocked }));
   runner.register(new BackupDeleteHandler(common));
   runner.register(new BackupVerifyHandler(common));
-  runner.register(new RestoreHandler({ ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS }));
+  const restores = { ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS };
+  for (const kind of [RESTORE_JOB, RESTORE_PART_JOB] as const) runner.register(new RestoreHandler(restores, kind));
   metrics?.expectJobs(runner.kinds);
   return runner;
 }
@@ -171,7 +176,7 @@ export class BackupRestoreCoreModule {
         OptionsModule.forRootAsync(options),
         // Not global: a host may have an emitter of its own. Its @OnEvent methods hear both.
         EventEmitterModule.forRoot({ wildcard: true, global: false }),
-        AuthModule.forRootAsync({ inject: [BACKUP_RESTORE_OPTIONS], useFactory: ({ auth }: BackupRestoreOptions) => auth }),
+        AuthModule.forRootAsync({ inject: [BACKUP_RESTORE_OPTIONS], useFactory: ({ auth, quotas }: BackupRestoreOptions) => ({ ...auth, quotas: new Quotas(quotas) }) }),
         DatabaseModule.forRootAsync({
           inject: [BACKUP_RESTORE_OPTIONS],
           useFactory: ({ database, logger }: BackupRestoreOptions) => ({

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { AuthOptions } from './auth';
-import type { Clock } from './kernel';
+import type { Clock, QuotaOptions } from './kernel';
 import type { ResolveTables } from './maintenance';
 import type { NotificationSender, NotificationSettings } from './notifications';
 import type { RegistryOptions, StorageSettings } from './storage';
@@ -56,8 +56,8 @@ export interface BackupRestoreOptions {
   readonly sweepSeconds?: number;
   /** What clients call this service (scheme and authority), for links. Default: what the request's Host header says. */
   readonly publicUrl?: string;
-  /** How many backups a project may have; one more is 413. Default: any number. */
-  readonly maxBackupsPerProject?: number;
+  /** Backups and bytes that a project may have (413), and how often it may call (429). Default: no limits. */
+  readonly quotas?: QuotaOptions;
   /** Take scheme and host of links from `X-Forwarded-*`. Default false. */
   readonly trustProxy?: boolean;
   /** Senders of notifications beside the log and the process itself, such as those of `parseWebhooks`. */

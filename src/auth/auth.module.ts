@@ -1,8 +1,10 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { Quotas } from '../kernel';
 import { AuthOptions, makePolicy, makeTokenValidator } from './auth.options';
 import { BearerTokenStrategy } from './bearer-token.strategy';
 import { KeystoneAuthGuard } from './keystone-auth.guard';
 import { Policy } from './policy';
+import { RequestRates } from './request-rates';
 import { TOKEN_VALIDATOR } from './token-validator';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuthOptions>({
@@ -24,9 +26,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (options: AuthOptions) => makeTokenValidator(options.authority),
     },
     { provide: Policy, inject: [MODULE_OPTIONS_TOKEN], useFactory: makePolicy },
+    {
+      provide: RequestRates,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: ({ quotas }: AuthOptions) => new RequestRates(quotas ?? new Quotas()),
+    },
     BearerTokenStrategy,
     KeystoneAuthGuard,
   ],
-  exports: [TOKEN_VALIDATOR, Policy, BearerTokenStrategy, KeystoneAuthGuard],
+  exports: [RequestRates, TOKEN_VALIDATOR, Policy, BearerTokenStrategy, KeystoneAuthGuard],
 })
 export class AuthModule extends ConfigurableModuleClass {}

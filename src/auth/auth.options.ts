@@ -1,3 +1,4 @@
+import { Quotas } from '../kernel';
 import { KeystoneOptions, KeystoneTokenValidator } from './keystone';
 import { Policy, RuleOverrides } from './policy';
 import { StaticTokenValidator } from './static';
@@ -21,6 +22,8 @@ export interface AuthOptions {
   readonly policyFile?: string;
   /** The same, from code; not together with a file. */
   readonly policyRules?: RuleOverrides;
+  /** How often a project may call. Default: as often as it likes. */
+  readonly quotas?: Quotas;
 }
 
 export function makeTokenValidator(authority: TokenAuthority): TokenValidator {

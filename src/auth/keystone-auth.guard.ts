@@ -6,6 +6,7 @@ import { BearerTokenStrategy } from './bearer-token.strategy';
 import { EVERY_PROJECT_KEY, IDENTITY_PROPERTY, PUBLIC_KEY, RULE_KEY } from './decorators';
 import { Identity, PROJECT_ID_PATTERN } from './identity';
 import { Policy, PolicyRule } from './policy';
+import { RequestRates } from './request-rates';
 
 interface GuardedRequest {
   readonly params?: Readonly<Record<string, unknown>>;
@@ -13,8 +14,8 @@ interface GuardedRequest {
 }
 
 /**
- * Lets a request through in three steps, each before anything is looked up: its token is valid; the project in its path
- * (`:project_id`) is one that the token reaches; the policy allows the call. The same on Fastify and Express; use it globally,
+ * Lets a request through in four steps, each before anything is looked up: its token is valid; its project has not called too often;
+ * the project in its path (`:project_id`) is one that the token reaches; the policy allows the call. The same on Fastify and Express; use it globally,
  * or on single controllers.
  */
 @Injectable()
@@ -24,6 +25,7 @@ export class KeystoneAuthGuard extends AuthGuard() {
     @Inject(BearerTokenStrategy) strategy: BearerTokenStrategy,
     private readonly reflector: Reflector,
     private readonly policy: Policy,
+    private readonly rates: RequestRates,
   ) {
     super({ defaultStrategy: strategy.name });
   }
@@ -34,8 +36,9 @@ export class KeystoneAuthGuard extends AuthGuard() {
     const request = context.switchToHttp().getRequest<GuardedRequest>();
     const identity = request[IDENTITY_PROPERTY];
     if (identity === undefined) throw new DomainError('Unauthorized', 'The token is not valid.');
-    this.checkProject(request.params?.['project_id'], identity, context);
     const rule = this.metadata<PolicyRule>(RULE_KEY, context);
+    this.rates.take(identity, rule);
+    this.checkProject(request.params?.['project_id'], identity, context);
     if (rule === undefined) throw new DomainError('Forbidden', 'No policy rule opens this call.');
     this.policy.enforce(rule, identity);
     return true;

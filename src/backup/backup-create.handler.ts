@@ -6,6 +6,7 @@ import { Notifier } from '../notifications';
 import { ObjectStore, ObjectStoreRegistry } from '../storage';
 import { KeyRange, TableBackend } from '../tables';
 import { BackupEntity } from './backup.entity';
+import { BackupQuota } from './backup-quota';
 import { backupEvent } from './backup-events';
 import { findBackup } from './backup-of-job';
 import { BACKUP_CREATE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
@@ -20,6 +21,7 @@ import {
   planBackup,
   sealBackup,
 } from './engine/portable-backup';
+import { CommittedChunk } from './engine/backup-ledger';
 import { TypeormBackupLedger } from './typeorm-backup-ledger';
 import { PRODUCT_VERSION } from '../telemetry';
 
@@ -32,6 +34,7 @@ export interface BackupCreateDependencies {
   readonly stores: ObjectStoreRegistry;
   readonly notifier: Notifier;
   readonly queue: JobQueue;
+  readonly quota: BackupQuota;
   readonly clock: Clock;
   readonly split: SplitPolicy;
   /** Aim at chunks of about so many bytes of lines. */
@@ -90,12 +93,16 @@ export class BackupCreateHandler implements JobHandler {
       signal: step.signal,
       throttle: (amount) => step.throttle(amount),
       commitChunk: (chunk, cursor) =>
-        step.commit(cursor, { items: chunk.entry.items, bytes: chunk.entry.raw_bytes }, (tx) =>
-          TypeormBackupLedger.commitChunk(tx, step.job.subjectId, chunk),
-        ),
+        step.commit(cursor, { items: chunk.entry.items, bytes: chunk.entry.raw_bytes }, (tx) => this.keepChunk(tx, step.job, chunk)),
     });
     // The seal is one step; the first range hands it what it needs.
     return index === 0 ? { nextSteps: [{ payload: { rangeCount } }] } : {};
+  }
+
+  /** In the transaction that commits the chunk. @throws DomainError BackupQuotaExceeded */
+  protected async keepChunk(tx: EntityManager, { projectId, subjectId }: JobView, chunk: CommittedChunk): Promise<void> {
+    await TypeormBackupLedger.commitChunk(tx, subjectId, chunk);
+    await this.deps.quota.checkStored(tx, projectId);
   }
 
   private async seal(context: BackupContext, step: StepContext, params: BackupCreateParams): Promise<StepOutcome> {

@@ -44,6 +44,8 @@ export class BackupEntity {
   @Column('boolean') internal: boolean;
   /** Put into the catalogue from a location, so that deleting it leaves the data unless purged. */
   @Column('boolean') imported: boolean;
+  /** Until it is taken away, the backup cannot be deleted. */
+  @Column('boolean', { name: 'delete_protection', default: false }) deleteProtection: boolean;
   @Column('uuid', { name: 'create_job_id', nullable: true }) createJobId: string | null;
   @Column('uuid', { name: 'delete_job_id', nullable: true }) deleteJobId: string | null;
   /** Milliseconds since the epoch. */

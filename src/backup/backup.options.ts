@@ -5,8 +5,6 @@ export const BACKUP_OPTIONS = Symbol('BackupOptions');
 
 /** Settings of the backup and restore calls. */
 export interface BackupOptions extends BaseUrlOptions {
-  /** How many backups a project may have in its catalogue, failed ones included; one more is 413. Absent: any number. */
-  readonly maxBackupsPerProject?: number;
   /**
    * The operator's word that every process that writes to the tables is a gateway that knows of locks and swaps: without it,
    * `replace` is refused. Absent: what the tables' backend says of itself.

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, EntityManager } from 'typeorm';
+import { DataSource, EntityManager, Not } from 'typeorm';
 import { Identity, Policy } from '../auth';
 import { BACKUP_DATA_SOURCE } from '../database';
 import { Clock, DomainError, TableDescription, Uuid, newId, parseUuid, tableLocked } from '../kernel';
@@ -12,9 +12,10 @@ import { BACKUP_CREATE_JOB, BACKUP_CREATE_NATIVE_JOB, BACKUP_DELETE_JOB, BackupC
 import { BackupCatalogue, TableScope } from './backup-catalogue';
 import { BackupEntity } from './backup.entity';
 import { BACKUP_OPTIONS, BackupOptions } from './backup.options';
+import { BackupQuota } from './backup-quota';
 import { CLOCK, STRATEGY_CONFIG } from './tokens';
 import { RequestTokens, TokenUse, tokenConflict } from './request-tokens';
-import { BackupListQuery, CreateBackupRequest, DeleteBackupQuery, JobChange } from './rest/backup-requests';
+import { BackupChange, BackupListQuery, CreateBackupRequest, DeleteBackupQuery, JobChange } from './rest/backup-requests';
 import { BackupView } from './rest/backup.presenter';
 import { findTable, parseTableParam } from './table-finder';
 import { inTransaction } from './transactions';
@@ -44,6 +45,7 @@ export class BackupService {
     private readonly stores: ObjectStoreRegistry,
     private readonly policy: Policy,
     private readonly catalogue: BackupCatalogue,
+    private readonly quota: BackupQuota,
   ) {
     this.tokens = new RequestTokens(clock);
   }
@@ -68,10 +70,10 @@ export class BackupService {
     if (strategy.format === 'native') this.checkLockable(table);
     const id = newId();
     const location = await this.stores.locationOf(strategy.location, { projectId, backupId: id });
-    const row = this.newRow(id, request.name, table, strategy, location);
+    const row = this.newRow(id, request, table, strategy, location);
     const made = await inTransaction(this.dataSource, async (tx) => {
       if (use && (await this.tokens.claim(tx, use, id)) !== id) return false;
-      await this.checkQuota(tx, projectId);
+      await this.quota.admit(tx, table);
       await this.catalogue.insert(tx, row);
       await this.enqueueCreate(tx, row, table, location, strategy);
       return true;
@@ -116,9 +118,25 @@ export class BackupService {
     return this.withProgressOf(row);
   }
 
+  /** Changes the backup itself and its running job. @throws DomainError as `change`; ConflictError if it is being deleted */
+  async update(address: TableAddress, id: Uuid, { job, deleteProtection }: BackupChange): Promise<BackupView> {
+    if (job !== undefined) await this.change(address, id, job);
+    if (deleteProtection !== undefined) await this.protect(await this.find(address, id), deleteProtection);
+    return this.describe(address, id);
+  }
+
+  private async protect({ projectId, id }: BackupEntity, deleteProtection: boolean): Promise<void> {
+    const changed = await this.dataSource.manager.update(
+      BackupEntity,
+      { projectId, id, status: Not('DELETING') },
+      { deleteProtection },
+    );
+    if (changed.affected !== 1) throw new DomainError('ConflictError', 'The backup is being deleted.');
+  }
+
   /**
    * Deletes a backup, or cancels and removes one that is being made. Again: the same answer.
-   * @throws DomainError BackupNotExists
+   * @throws DomainError BackupNotExists; ConflictError if it is protected
    */
   async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery): Promise<BackupView> {
     await this.find(address, id);
@@ -142,6 +160,8 @@ export class BackupService {
     const row = await tx.findOne(BackupEntity, { where: { projectId, id }, lock: { mode: 'pessimistic_write' } });
     if (row === null) throw backupNotExists();
     if (row.status === 'DELETING') return row;
+    if (row.deleteProtection)
+      throw new DomainError('ConflictError', 'The backup is protected: set "delete_protection" to false before you delete it.');
     if (row.verifyJobId !== null)
       await this.queue.cancel(tx, row.verifyJobId, cancelledBy('The backup was deleted while it was being verified.'));
     row.deleteJobId = newId();
@@ -202,7 +222,7 @@ export class BackupService {
 
   private newRow(
     id: Uuid,
-    name: string,
+    { name, deleteProtection }: CreateBackupRequest,
     table: TableDescription,
     strategy: ResolvedStrategy,
     location: BackupLocation,
@@ -218,6 +238,7 @@ export class BackupService {
       locationUrl: location.url,
       internal: location.type === 'internal',
       imported: false,
+      deleteProtection,
       createJobId: newId(),
       startedAt: this.clock.now(),
       itemsEstimate: Math.max(0, Math.round(table.itemCount)),
@@ -241,18 +262,6 @@ export class BackupService {
       );
     }
     if (table.status === 'MAINTENANCE') throw tableLocked(table.name, LOCKED_RETRY_SECONDS);
-  }
-
-  private async checkQuota(tx: EntityManager, projectId: string): Promise<void> {
-    const quota = this.options.maxBackupsPerProject;
-    if (quota === undefined) return;
-    // One at a time, so that two requests cannot both take the last place.
-    await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`backup-quota:${projectId}`]);
-    if ((await tx.countBy(BackupEntity, { projectId })) < quota) return;
-    throw new DomainError(
-      'BackupQuotaExceeded',
-      `The project has ${quota} backups, which is its quota: delete some first.`,
-    );
   }
 
   /** The backup that the same request made before; undefined if it was not made before. */
@@ -303,6 +312,7 @@ export class BackupService {
 /** A row in which nothing optional is known yet. */
 export function emptyBackup(): BackupEntity {
   return Object.assign(new BackupEntity(), {
+    deleteProtection: false,
     createJobId: null,
     deleteJobId: null,
     finishedAt: null,
@@ -345,8 +355,8 @@ function isOfTable(row: BackupEntity, tableParam: string): boolean {
 
 function tokenUse(
   projectId: string,
-  { clientRequestToken, name, strategy }: CreateBackupRequest,
+  { clientRequestToken, name, strategy, deleteProtection }: CreateBackupRequest,
 ): TokenUse | undefined {
   if (clientRequestToken === undefined) return undefined;
-  return { projectId, kind: 'backup', token: clientRequestToken, body: { name, strategy: strategy ?? {} } };
+  return { projectId, kind: 'backup', token: clientRequestToken, body: { name, strategy: strategy ?? {}, ...(deleteProtection && { deleteProtection }) } };
 }

@@ -42,9 +42,7 @@ export class NativeBackupHandler extends BackupCreateHandler {
         throttle: (amount) => step.throttle(amount),
         // No cursor: there is nothing that another try could go on from, and every try counts.
         commitChunk: (chunk) =>
-          step.commit(null, { items: chunk.entry.items, bytes: chunk.entry.raw_bytes }, (tx) =>
-            TypeormBackupLedger.commitChunk(tx, step.job.subjectId, chunk),
-          ),
+          step.commit(null, { items: chunk.entry.items, bytes: chunk.entry.raw_bytes }, (tx) => this.keepChunk(tx, step.job, chunk)),
       });
     } finally {
       await snapshot.close();

@@ -1,5 +1,6 @@
 import type { BackupRestoreOptions, Logger, NotificationSender, StrategyConfig, TableBackend, TokenAuthority } from '../index';
 import { resolveTables } from './data/resolve-tables';
+import type { ProjectQuotaOverride, QuotaOptions } from '../kernel';
 import { GatewaySettings } from './settings';
 
 /** What was made of the settings before the plugin. */
@@ -8,6 +9,7 @@ export interface GatewayParts {
   readonly tables: TableBackend;
   readonly internalUrl: string;
   readonly strategies: StrategyConfig;
+  readonly projectQuotas: Readonly<Record<string, ProjectQuotaOverride>>;
   readonly webhooks: readonly NotificationSender[];
   readonly madeUpToken: string | undefined;
   readonly logger: Logger;
@@ -45,7 +47,7 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
     replaceGraceSeconds: settings.replaceGraceSeconds,
     sweepSeconds: settings.sweepSeconds,
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
-    ...(settings.maxBackupsPerProject === undefined ? {} : { maxBackupsPerProject: settings.maxBackupsPerProject }),
+    quotas: quotasOf(settings, parts.projectQuotas),
     trustProxy: settings.trustProxy,
     notificationSenders: parts.webhooks,
     notifications: {
@@ -56,6 +58,19 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
     },
     logger: parts.logger,
   };
+}
+
+/** Members that were not set are left out. */
+function quotasOf(settings: GatewaySettings, projects: Readonly<Record<string, ProjectQuotaOverride>>): QuotaOptions {
+  const everybody = {
+    maxBackups: settings.maxBackupsPerProject,
+    maxBackupBytes: settings.maxBackupBytesPerProject,
+    requestsPerSecond: settings.requestsPerSecondPerProject,
+    requestBurst: settings.requestBurstPerProject,
+    dataRequestsPerSecond: settings.dataRequestsPerSecondPerProject,
+    dataRequestBurst: settings.dataRequestBurstPerProject,
+  };
+  return { ...Object.fromEntries(Object.entries(everybody).filter(([, value]) => value !== undefined)), projects };
 }
 
 function authorityOf(settings: GatewaySettings, madeUpToken: string | undefined): TokenAuthority {

@@ -62,6 +62,11 @@ describe('the gateway’s settings', () => {
     ['NOTIFICATION_MAX_ATTEMPTS', ['0']],
     ['NOTIFICATION_RETENTION_SECONDS', ['59']],
     ['MAX_BACKUPS_PER_PROJECT', ['0', 'none']],
+    ['MAX_BACKUP_BYTES_PER_PROJECT', ['0', '1 GB']],
+    ['REQUESTS_PER_SECOND_PER_PROJECT', ['0', '0.5']],
+    ['REQUEST_BURST_PER_PROJECT', ['0']],
+    ['DATA_REQUESTS_PER_SECOND_PER_PROJECT', ['0']],
+    ['DATA_REQUEST_BURST_PER_PROJECT', ['0']],
     ['MAX_LOCK_SECONDS', ['0', '3601', 'none']],
   ])('refuse bad values of %s, naming it', (name, values) => {
     for (const value of values) expect(() => load({ [name]: value })).toThrow(new RegExp(`^settings: ${name} must `));

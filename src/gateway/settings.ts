@@ -133,6 +133,30 @@ export class GatewaySettings {
   @IsOptional() @IsInt() @Min(1)
   maxBackupsPerProject: number | undefined = undefined;
 
+  @Setting('MAX_BACKUP_BYTES_PER_PROJECT', 'integer', 'Stored bytes that a project\'s backups may take; more is 413, or ends the backup that grows beyond. Imported ones do not count', 'any number')
+  @IsOptional() @IsInt() @Min(1)
+  maxBackupBytesPerProject: number | undefined = undefined;
+
+  @Setting('REQUESTS_PER_SECOND_PER_PROJECT', 'integer', 'Management calls that a project may make a second, in each process; more are 429', 'any number')
+  @IsOptional() @IsInt() @Min(1)
+  requestsPerSecondPerProject: number | undefined = undefined;
+
+  @Setting('REQUEST_BURST_PER_PROJECT', 'integer', 'How many of them may come at once', 'those of 2 seconds')
+  @IsOptional() @IsInt() @Min(1)
+  requestBurstPerProject: number | undefined = undefined;
+
+  @Setting('DATA_REQUESTS_PER_SECOND_PER_PROJECT', 'integer', 'Calls of the data API, monitoring included, that a project may make a second, in each process; counted apart', 'any number')
+  @IsOptional() @IsInt() @Min(1)
+  dataRequestsPerSecondPerProject: number | undefined = undefined;
+
+  @Setting('DATA_REQUEST_BURST_PER_PROJECT', 'integer', 'How many of them may come at once', 'those of 2 seconds')
+  @IsOptional() @IsInt() @Min(1)
+  dataRequestBurstPerProject: number | undefined = undefined;
+
+  @Setting('QUOTAS_FILE', 'text', 'JSON file with the quotas of single projects ([operations](operations.md))')
+  @IsOptional() @IsString()
+  quotasFile: string | undefined = undefined;
+
   @Setting('WEBHOOK_URL', 'text', 'Where every [notification](notifications.md) is posted (`https://…`), signed with `WEBHOOK_SECRET`')
   @IsOptional() @Matches(/^https?:\/\/[^\s/?#@\\]+([/?][^\s#]*)?$/, is('https://host/path, without user or password'))
   webhookUrl: string | undefined = undefined;

@@ -11,7 +11,7 @@ import {
   createPostgresTableBackend,
   parseStrategyConfig,
 } from '../index';
-import { parseLocationUrl } from '../kernel';
+import { parseLocationUrl, parseProjectQuotas } from '../kernel';
 import { createGatewayApp } from './create-app';
 import { drain } from './drain';
 import { pluginOptions } from './plugin-options';
@@ -33,6 +33,7 @@ export interface RunningGateway {
 export async function startGateway(settings: GatewaySettings): Promise<RunningGateway> {
   checkAuthority(settings);
   const strategies = await naming('STRATEGIES_FILE', async () => parseStrategyConfig(await readJson(settings.strategiesFile)));
+  const projectQuotas = await naming('QUOTAS_FILE', async () => parseProjectQuotas(await readJson(settings.quotasFile)));
   const webhooks = await webhookSenders(settings);
   const dataDir = resolve(settings.dataDir);
   const internalUrl = settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href;
@@ -64,7 +65,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     const connectionString = databaseUrl;
     const tables = await naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
     stops.push(() => tables.close());
-    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, webhooks, madeUpToken, logger });
+    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, projectQuotas, webhooks, madeUpToken, logger });
     const app = await createGatewayApp({
       plugin: { ...plugin, metricsRegistry: processMetrics() },
       openMetrics: settings.metricsPublic,

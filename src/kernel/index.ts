@@ -24,6 +24,7 @@ export * from './limits';
 export * from './location-url';
 export * from './model';
 export * from './number';
+export * from './quotas';
 export * from './secret';
 export * from './semantics';
 export * from './table-digest';

@@ -18,8 +18,14 @@ export function restoreEvent(jobId: string, phase: 'start' | 'end' | 'error', ro
       status: row.status,
       start_date_time: isoTime(row.startedAt),
       ...(row.finishedAt === null ? {} : { finish_date_time: isoTime(row.finishedAt) }),
-      ...(row.itemsTotal === null ? {} : { item_count: row.itemsTotal }),
+      ...itemCountOf(row),
       ...(phase === 'error' && row.error !== null ? { error: { type: row.error.type, message: row.error.message } } : {}),
     },
   };
+}
+
+/** Of a part it is known only once all was read. */
+function itemCountOf({ part, itemsTotal, itemsRestored }: RestoreEntity): { item_count?: number } {
+  const count = part ? itemsRestored : itemsTotal;
+  return count === null ? {} : { item_count: count };
 }

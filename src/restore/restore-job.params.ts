@@ -1,6 +1,9 @@
+import type { RestorePart } from './engine/part';
 import type { OnExisting } from './restore.entity';
 
 export const RESTORE_JOB = 'restore';
+/** Restores of a part are jobs of a kind of their own: a process of a version that would restore everything leaves them alone. */
+export const RESTORE_PART_JOB = 'restore.part';
 
 /** Params of a `restore` job; `subjectId` is the restore job's id, which is also the build's id. */
 export type RestoreParams = {
@@ -14,4 +17,6 @@ export type RestoreParams = {
   readonly onExisting: OnExisting;
   /** The target as it was when the restore was asked for; null: there was none. */
   readonly target: { readonly tableId: string; readonly generation: string } | null;
+  /** What of the backup is restored; absent: all of it. */
+  readonly part?: RestorePart;
 };

@@ -1,4 +1,5 @@
 import { DomainError, ErrorCode, TableDescription, TableSchema, Uuid, sameStructure, validationError } from '../kernel';
+import { RestorePart } from './engine/part';
 import { OnExisting } from './restore.entity';
 
 /** What stands in a restore's way: the error that it would answer with. */
@@ -24,6 +25,8 @@ export interface RestorePlan {
   readonly format: 'db-agnostic';
   readonly formatReason: string;
   readonly onExisting: OnExisting;
+  /** What of the backup is restored; undefined: all of it. Counts and sizes are those of the whole. */
+  readonly part: RestorePart | undefined;
   /** The table that is there now. */
   readonly target: TableDescription | undefined;
   readonly conflict: RestoreConflict | undefined;

@@ -4,6 +4,7 @@ import { BACKUP_OPTIONS, BackupCatalogue, BackupOptions, backupNotExists, findTa
 import { BackupSource, DomainError, TableDescription, Uuid, isDomainError } from '../kernel';
 import { BackupLocation, ObjectStoreRegistry } from '../storage';
 import { TABLE_BACKEND, TableBackend } from '../tables';
+import { checkPartFits } from './engine/part';
 import { CreateRestoreRequest } from './rest/restore-requests';
 import { RestoreCatalogue } from './restore-catalogue';
 import { RestoreConflict, RestorePlan, chooseFormat, findConflict } from './restore-plan';
@@ -58,6 +59,7 @@ export class RestorePlanner {
   ): Promise<RestorePlan> {
     const { manifest } = archive;
     const chosen = chooseFormat(request.format);
+    if (request.part !== undefined) checkPartFits(request.part, manifest.schema);
     const target = await findTable(this.tables, projectId, tableParam);
     const tableName = target?.name ?? tableParam;
     return {
@@ -70,6 +72,7 @@ export class RestorePlanner {
       chain: [manifest.backup_id],
       ...chosen,
       onExisting: request.onExisting,
+      part: request.part,
       target,
       conflict: await this.conflictWith(projectId, tableName, target, archive, request),
     };

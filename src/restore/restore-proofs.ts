@@ -5,15 +5,22 @@ import { LoadProof } from './engine/portable-restore';
 import { RestoreProofEntity } from './restore.entity';
 
 /** Keeps what a step proved, within the transaction that ends it; a step that runs again replaces its proof. */
-export async function saveProof(tx: EntityManager, step: StepContext, phase: 'load' | 'verify', digest: TableDigest, skipped?: TableDigest): Promise<void> {
+export async function saveProof(
+  tx: EntityManager,
+  step: StepContext,
+  phase: 'load' | 'verify',
+  digest: TableDigest,
+  { skipped, read }: Partial<LoadProof> = {},
+): Promise<void> {
   await tx.upsert(
     RestoreProofEntity,
     {
       restoreId: step.job.subjectId,
       phase,
       stepId: step.stepId,
-      digest: JSON.stringify(digest.toJSON()),
-      skippedDigest: skipped === undefined ? null : JSON.stringify(skipped.toJSON()),
+      digest: textOf(digest),
+      skippedDigest: skipped === undefined ? null : textOf(skipped),
+      readDigest: read === undefined ? null : textOf(read),
     },
     ['restoreId', 'phase', 'stepId'],
   );
@@ -21,7 +28,8 @@ export async function saveProof(tx: EntityManager, step: StepContext, phase: 'lo
 
 /** The sum of all proofs of one phase. Reads a page of rows (about 10 KiB each) at a time. */
 export async function addUpProofs(manager: EntityManager, restoreId: string, phase: 'load' | 'verify'): Promise<LoadProof> {
-  const sum: LoadProof = { loaded: new TableDigest(), skipped: new TableDigest() };
+  const sum = { loaded: new TableDigest(), skipped: new TableDigest() };
+  let read: TableDigest | undefined;
   let after = '';
   for (;;) {
     const rows = await manager
@@ -31,11 +39,20 @@ export async function addUpProofs(manager: EntityManager, restoreId: string, pha
       .limit(200)
       .getMany();
     for (const row of rows) {
-      sum.loaded.merge(TableDigest.fromJSON(JSON.parse(row.digest)));
-      if (row.skippedDigest !== null) sum.skipped.merge(TableDigest.fromJSON(JSON.parse(row.skippedDigest)));
+      sum.loaded.merge(digestOf(row.digest));
+      if (row.skippedDigest !== null) sum.skipped.merge(digestOf(row.skippedDigest));
+      if (row.readDigest !== null) (read ??= new TableDigest()).merge(digestOf(row.readDigest));
     }
     const last = rows.at(-1);
-    if (last === undefined) return sum;
+    if (last === undefined) return { ...sum, ...(read && { read }) };
     after = last.stepId;
   }
+}
+
+function textOf(digest: TableDigest): string {
+  return JSON.stringify(digest.toJSON());
+}
+
+function digestOf(text: string): TableDigest {
+  return TableDigest.fromJSON(JSON.parse(text));
 }

@@ -1,6 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { safeBigint } from '../backup';
 import type { JobError } from '../jobs';
+import type { RestorePart } from './engine/part';
 
 export type RestoreStatus = 'RESTORING' | 'RESTORED' | 'RESTORE_FAILED';
 export const RESTORE_STATUSES: readonly RestoreStatus[] = ['RESTORING', 'RESTORED', 'RESTORE_FAILED'];
@@ -39,6 +40,11 @@ export class RestoreEntity {
   @Column('jsonb', { nullable: true }) error: JobError | null;
   /** Items that the manifest holds: for progress. */
   @Column('bigint', { name: 'items_total', nullable: true, transformer: safeBigint }) itemsTotal: number | null;
+  /** What of the backup is restored; null: all of it. */
+  @Column('json', { nullable: true }) part: RestorePart | null;
+  /** Of a part, once all is read: how many items it has, and how many were left out (not asked for, or expired). */
+  @Column('bigint', { name: 'items_restored', nullable: true, transformer: safeBigint }) itemsRestored: number | null;
+  @Column('bigint', { name: 'items_left_out', nullable: true, transformer: safeBigint }) itemsLeftOut: number | null;
 }
 
 /** What one step of a restore proved: a chunk loaded, or a range of the build read back. */
@@ -53,4 +59,6 @@ export class RestoreProofEntity {
   @Column('text') digest: string;
   /** load: those left out because they had expired. */
   @Column('text', { name: 'skipped_digest', nullable: true }) skippedDigest: string | null;
+  /** load, of a part: everything that was read. */
+  @Column('text', { name: 'read_digest', nullable: true }) readDigest: string | null;
 }

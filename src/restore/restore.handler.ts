@@ -5,9 +5,10 @@ import { JobError, JobHandler, JobView, Json, StepContext, StepOutcome, failPoin
 import { Notifier } from '../notifications';
 import { ObjectStoreRegistry } from '../storage';
 import { BuildHandle, KeyRange, PublishMode, TableBackend } from '../tables';
-import { RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, digestRange, loadChunk, readArchive, LoadTarget } from './engine/portable-restore';
+import { PartSelection } from './engine/part';
+import { LoadProof, LoadTarget, RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, digestRange, loadChunk, readArchive, readOf } from './engine/portable-restore';
 import { restoreEvent } from './restore-events';
-import { RESTORE_JOB, RestoreParams } from './restore-job.params';
+import { RESTORE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
 import { RestoreEntity, RestoreProofEntity } from './restore.entity';
 import { addUpProofs, saveProof } from './restore-proofs';
 
@@ -37,11 +38,13 @@ export interface RestoreDependencies {
 
 /** Restores a portable backup: plan → load (a step a chunk) → seal → verify (a step a range) → publish. */
 export class RestoreHandler implements JobHandler {
-  readonly kind = RESTORE_JOB;
   readonly stages = ['plan', 'load', 'seal', 'verify', 'publish'] as const;
   readonly cleanupStage = 'cleanup';
 
-  constructor(private readonly deps: RestoreDependencies) {}
+  constructor(
+    private readonly deps: RestoreDependencies,
+    readonly kind: typeof RESTORE_JOB | typeof RESTORE_PART_JOB = RESTORE_JOB,
+  ) {}
 
   async runStep(step: StepContext): Promise<StepOutcome> {
     const params = step.job.params as RestoreParams;
@@ -92,12 +95,14 @@ export class RestoreHandler implements JobHandler {
     if (entry === null) return next;
     const chunk: ChunkEntry = chunkEntryFromJson(entry);
     const target = await this.targetOf(step, params, plan);
-    const proof = await loadChunk(context, schemaOf(plan), chunk, target, plan.expiryCutoff, step);
+    const schema = schemaOf(plan);
+    const selection = params.part && new PartSelection(params.part, schema.hashKey);
+    const proof = await loadChunk({ ...context, ...(selection && { selection }) }, schema, chunk, target, plan.expiryCutoff, step);
     failPoint('restore.load.after-chunk');
     return {
       ...next,
       progress: { items: chunk.items, bytes: chunk.raw_bytes },
-      inTransaction: (tx) => saveProof(tx, step, 'load', proof.loaded, proof.skipped),
+      inTransaction: (tx) => saveProof(tx, step, 'load', proof.loaded, proof),
     };
   }
 
@@ -105,13 +110,17 @@ export class RestoreHandler implements JobHandler {
   private async seal(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
     const { plan } = step.payload as PlanPayload;
     const manifest = await readArchive(context.store, params.backupId);
-    checkReadWhole(manifest, await addUpProofs(this.deps.dataSource.manager, step.job.subjectId, 'load'));
-    if (plan.writeTimeMicros !== null) return { nextSteps: [{ payload: { plan, range: null, index: 0 } }] };
+    const proofs = await addUpProofs(this.deps.dataSource.manager, step.job.subjectId, 'load');
+    checkReadWhole(manifest, proofs);
+    const inTransaction = async (tx: EntityManager): Promise<void> => {
+      if (params.part) await keepPartCounts(tx, step.job, proofs);
+    };
+    if (plan.writeTimeMicros !== null) return { nextSteps: [{ payload: { plan, range: null, index: 0 } }], inTransaction };
     const build = await this.buildOf(step.job, plan);
     await context.backend.sealBuild(build);
     failPoint('restore.seal.after-build');
     const ranges = await context.backend.splitRanges(build, this.deps.split);
-    return { nextSteps: ranges.map((range, index) => ({ payload: { plan, range: { ...range }, index } })) };
+    return { nextSteps: ranges.map((range, index) => ({ payload: { plan, range: { ...range }, index } })), inTransaction };
   }
 
   private async verify(context: RestoreContext, step: StepContext, _params: RestoreParams): Promise<StepOutcome> {
@@ -211,6 +220,11 @@ async function findRestore(manager: EntityManager, job: JobView): Promise<Restor
 
 async function keepManifestFacts(tx: EntityManager, job: JobView, manifest: ArchiveManifest): Promise<void> {
   await tx.update(RestoreEntity, { id: job.subjectId }, { backupId: manifest.backup_id, itemsTotal: manifest.item_count });
+}
+
+async function keepPartCounts(tx: EntityManager, job: JobView, proofs: LoadProof): Promise<void> {
+  const itemsRestored = proofs.loaded.itemCount;
+  await tx.update(RestoreEntity, { id: job.subjectId }, { itemsRestored, itemsLeftOut: readOf(proofs).itemCount - itemsRestored });
 }
 
 async function keepTableId(tx: EntityManager, job: JobView, tableId: string | null): Promise<void> {

@@ -24,7 +24,7 @@ import { TABLE_BACKEND, TableBackend } from '../tables';
 import { CreateRestoreRequest } from './rest/restore-requests';
 import { RestoreView } from './rest/restore.presenter';
 import { RestoreCatalogue } from './restore-catalogue';
-import { RESTORE_JOB, RestoreParams } from './restore-job.params';
+import { RESTORE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
 import { RestorePlan, conflictError } from './restore-plan';
 import { Archive, RestorePlanner } from './restore-planner';
 import { RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
@@ -158,10 +158,11 @@ export class RestoreService {
       backupId: archive.manifest.backup_id,
       onExisting: plan.onExisting,
       target: plan.target === undefined ? null : { tableId: plan.target.id, generation: plan.target.generation },
+      ...(plan.part && { part: plan.part }),
     };
     await this.queue.enqueue(tx, {
       id: row.jobId,
-      kind: RESTORE_JOB,
+      kind: plan.part === undefined ? RESTORE_JOB : RESTORE_PART_JOB,
       projectId: row.projectId,
       subjectId: row.id,
       params,
@@ -186,6 +187,9 @@ export class RestoreService {
       finishedAt: null,
       error: null,
       itemsTotal: plan.itemCount,
+      part: plan.part ?? null,
+      itemsRestored: null,
+      itemsLeftOut: null,
     });
   }
 

@@ -53,6 +53,7 @@ describe.each(['fastify', 'express'] as const)('backups over HTTP on %s', (platf
         status: 'CREATING',
         [timeKeys.start]: expect.stringMatching(TIME),
         strategy: { type: 'full', format: 'db-agnostic', location: { type: 'internal' }, compression: 'zstd' },
+        delete_protection: false,
         links: [
           { rel: 'self', href: self },
           { rel: 'location', href: expect.stringMatching(/^file:\/\/\/.*\/objects\/demo\/[0-9a-f-]{36}$/) },

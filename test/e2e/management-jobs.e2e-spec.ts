@@ -187,7 +187,7 @@ describe.each(DIALECTS)('jobs that run, in the %s dialect', (dialect) => {
 describe('the quota of backups', () => {
   let server: ManagementServer;
   beforeAll(async () => {
-    server = await startManagement({ maxBackupsPerProject: 3, apiOnly: true });
+    server = await startManagement({ quotas: { maxBackups: 3 }, apiOnly: true });
   });
   afterAll(() => server.stop());
 

@@ -50,20 +50,21 @@ const PREFIXES = {
 };
 
 const MORE_BACKUP =
-  'error progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable verification locked_milliseconds';
-const MORE_RESTORE = 'error progress format format_reason';
+  'delete_protection error progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable verification locked_milliseconds';
+const PART = 'select exclude_attributes';
+const MORE_RESTORE = `error progress format format_reason items_restored items_left_out ${PART}`;
 const KEYS = {
   spec: {
     backup: `id name table_id table_name status start_datetime finish_datetime strategy links ${MORE_BACKUP}`,
     restore: `id backup_id table_id table_name status start_datetime finish_datetime source links ${MORE_RESTORE}`,
-    createBackup: 'name strategy client_request_token',
-    createRestore: 'id source on_existing format strategy dry_run client_request_token',
+    createBackup: 'name strategy delete_protection client_request_token',
+    createRestore: `id source on_existing format strategy dry_run client_request_token ${PART}`,
   },
   deployed: {
     backup: `backup_id backup_name table_name table_id status start_date_time finish_date_time strategy location links ${MORE_BACKUP}`,
     restore: `restore_job_id backup_id table_name table_id status start_date_time finish_date_time source links ${MORE_RESTORE}`,
-    createBackup: 'backup_name strategy client_request_token',
-    createRestore: 'backup_id source on_existing format strategy dry_run client_request_token',
+    createBackup: 'backup_name strategy delete_protection client_request_token',
+    createRestore: `backup_id source on_existing format strategy dry_run client_request_token ${PART}`,
   },
 };
 const sorted = (text: string): string[] => text.split(' ').sort();
@@ -201,13 +202,14 @@ describe('the served OpenAPI document', () => {
     }
     const plan = answerSchema('post', `${table}/restores`, 200).properties['plan'];
     expect(Object.keys(schemaOf(plan).properties).sort()).toEqual(
-      sorted('table item_count size_bytes chain format format_reason on_existing conflict'),
+      sorted(`table item_count size_bytes chain format format_reason on_existing partial conflict ${PART}`),
     );
     const body = (method: string, path: string): ReturnType<typeof schemaOf> =>
       schemaOf(operation(method, path).requestBody?.content['application/json']?.schema);
     expect(Object.keys(body('post', `${table}/backups`).properties).sort()).toEqual(sorted(keys.createBackup));
     expect(Object.keys(body('post', `${table}/restores`).properties).sort()).toEqual(sorted(keys.createRestore));
     expect(Object.keys(body('patch', `${table}/backups/{backup_id}`).properties).sort()).toEqual([
+      'delete_protection',
       'paused',
       'rate_limit',
     ]);
@@ -292,7 +294,9 @@ describe('the served OpenAPI document', () => {
         });
         expect(finished.body).toMatchObject({ status: 'CREATED' });
         for (const change of Object.values(examples('patch', `${table}/backups/{backup_id}`))) {
-          expect((await call('patch', `${table}/backups/{backup_id}`, given, change.value)).status).toBe(409);
+          // Of a finished backup only its protection can be changed; the last example takes it away again.
+          const status = 'delete_protection' in change.value ? 200 : 409;
+          expect((await call('patch', `${table}/backups/{backup_id}`, given, change.value)).status).toBe(status);
         }
         const plan = await call('post', `${table}/restores`, {}, { [id]: made.body[id], dry_run: true });
         expect(plan.status).toBe(200);

@@ -121,6 +121,11 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
     table_id: tableIdKey(dialect, 'The id of the table that was backed up.'),
     table_name: { type: 'string', example: 'Thread' },
     status: { type: 'string', enum: [...BACKUP_STATUSES], example: 'CREATED' },
+    delete_protection: {
+      type: 'boolean',
+      description: 'Until this is set to false, the backup cannot be deleted.',
+      example: false,
+    },
     [keys.startedAt]: TIME,
     [keys.finishedAt]: { ...TIME, ...OPTIONAL } as KeySchema,
     strategy: {
@@ -198,7 +203,7 @@ export const RESTORE_STRATEGY_REQUEST: KeySchema = {
   },
 };
 
-const JobChangeModel = apiModel('JobChange', {
+const JOB_CHANGE_KEYS: Record<string, KeySchema> = {
   // Written out here: a reference beside `nullable` would not admit null.
   rate_limit: {
     type: 'object',
@@ -212,7 +217,14 @@ const JobChangeModel = apiModel('JobChange', {
     },
   },
   paused: { type: 'boolean', ...OPTIONAL },
-});
+};
+const PROTECTION_KEY: KeySchema = {
+  type: 'boolean',
+  ...OPTIONAL,
+  description: 'True: the backup cannot be deleted until this is set to false.',
+};
+const JobChangeModel = apiModel('JobChange', JOB_CHANGE_KEYS);
+const BackupChangeModel = apiModel('BackupChange', { ...JOB_CHANGE_KEYS, delete_protection: PROTECTION_KEY });
 
 /** The models of the calls on backups, in one dialect. */
 export interface BackupModels {
@@ -221,6 +233,7 @@ export interface BackupModels {
   readonly createBackup: Type;
   readonly importBackup: Type;
   readonly jobChange: Type;
+  readonly backupChange: Type;
 }
 
 /** The name of a dialect's model: both dialects stand in one document. */
@@ -239,6 +252,7 @@ function backupModels(dialect: Dialect): BackupModels {
     createBackup: apiModel(modelName(dialect, 'CreateBackup'), {
       [dialect.keys.backupName]: { type: 'string', minLength: 1, maxLength: 255, example: 'nightly' },
       strategy: STRATEGY_REQUEST,
+      delete_protection: PROTECTION_KEY,
       client_request_token: CLIENT_TOKEN_KEY,
     }),
     importBackup: apiModel(modelName(dialect, 'ImportBackup'), {
@@ -246,6 +260,7 @@ function backupModels(dialect: Dialect): BackupModels {
       strategy: RESTORE_STRATEGY_REQUEST,
     }),
     jobChange: JobChangeModel,
+    backupChange: BackupChangeModel,
   };
 }
 

@@ -40,6 +40,7 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
         model: models.createBackup,
         examples: {
           'with the defaults': { [name]: 'nightly' },
+          'not to be deleted': { [name]: 'before the upgrade', delete_protection: true },
           'with gzip': { [name]: 'nightly', strategy: { name: 'default', compression: 'gzip' } },
         },
       },
@@ -83,19 +84,21 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
     change: {
       operationId: operation('change_backup'),
       tag: TAG,
-      summary: 'Pause, resume or limit the making or the verification of a backup',
+      summary: 'Protect a backup against deletion; pause, resume or limit its making or verification',
       params: ofBackup,
       body: {
-        model: models.jobChange,
+        model: models.backupChange,
         examples: {
           limit: { rate_limit: { bytes_per_second: 10_000_000 } },
           'no limit': { rate_limit: null },
           pause: { paused: true },
           resume: { paused: false },
+          protect: { delete_protection: true },
+          'protect no more': { delete_protection: false },
         },
       },
       successes: [{ status: 200, description: 'The backup.', model: models.backup }],
-      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: nothing runs.' },
+      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: nothing runs that could be paused or limited, or it is being deleted.' },
     },
     delete: {
       operationId: operation('delete_backup'),
@@ -116,7 +119,7 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
         },
       ],
       successes: [{ status: 200, description: 'The backup, in status DELETING.', model: models.backup }],
-      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: incremental backups build on it.' },
+      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: it is protected, or incremental backups build on it.' },
     },
   };
 }

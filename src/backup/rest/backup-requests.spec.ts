@@ -18,11 +18,13 @@ describe('parseCreateBackup', () => {
     expect(parseCreateBackup({ name: 'a', strategy, client_request_token: 't-1' }, specDialect)).toEqual({
       name: 'a',
       strategy,
+      deleteProtection: false,
       clientRequestToken: 't-1',
     });
     expect(parseCreateBackup({ backup_name: 'a' }, deployedDialect)).toEqual({
       name: 'a',
       strategy: undefined,
+      deleteProtection: false,
       clientRequestToken: undefined,
     });
   });

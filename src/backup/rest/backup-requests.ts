@@ -3,21 +3,24 @@ import { parseChoice, parseIdParam, parseLimit, QueryParameters, queryText, reje
 import { RateLimit } from '../../jobs';
 import { BACKUP_STATUSES, BackupStatus } from '../backup.entity';
 import { Dialect } from './dialect';
-import { checkName, readBoolean, readClientToken, readInteger, readName, readObject, valueOf } from './json-body';
+import { checkName, JsonBody, readBoolean, readClientToken, readInteger, readName, readObject, valueOf } from './json-body';
 
 export interface CreateBackupRequest {
   readonly name: string;
   /** As given; the strategy room reads it. */
   readonly strategy: unknown;
+  /** May the backup not be deleted until this is taken away? */
+  readonly deleteProtection: boolean;
   readonly clientRequestToken: string | undefined;
 }
 
 export function parseCreateBackup(body: unknown, dialect: Dialect): CreateBackupRequest {
   const key = dialect.keys.backupName;
-  const fields = readObject(body, 'The body', [key, 'strategy', 'client_request_token']);
+  const fields = readObject(body, 'The body', [key, 'strategy', 'delete_protection', 'client_request_token']);
   return {
     name: readName(fields, key),
     strategy: valueOf(fields, 'strategy'),
+    deleteProtection: readBoolean(fields, 'delete_protection') ?? false,
     clientRequestToken: readClientToken(fields),
   };
 }
@@ -30,10 +33,31 @@ export interface JobChange {
 
 export function parseJobChange(body: unknown): JobChange {
   const fields = readObject(body, 'The body', ['rate_limit', 'paused']);
+  const change = readJobChange(fields);
+  if (change === undefined) throw validationError('The body must have "rate_limit" or "paused".');
+  return change;
+}
+
+/** What PATCH changes on a backup: on its running job, and on itself. */
+export interface BackupChange {
+  /** Undefined: nothing is asked of a job. */
+  readonly job: JobChange | undefined;
+  /** Undefined: left as it is. */
+  readonly deleteProtection: boolean | undefined;
+}
+
+export function parseBackupChange(body: unknown): BackupChange {
+  const fields = readObject(body, 'The body', ['rate_limit', 'paused', 'delete_protection']);
+  const change = { job: readJobChange(fields), deleteProtection: readBoolean(fields, 'delete_protection') };
+  if (change.job === undefined && change.deleteProtection === undefined)
+    throw validationError('The body must have "rate_limit", "paused" or "delete_protection".');
+  return change;
+}
+
+function readJobChange(fields: JsonBody): JobChange | undefined {
   const paused = readBoolean(fields, 'paused');
   const rateLimit = parseRateLimit(valueOf(fields, 'rate_limit'));
-  if (paused === undefined && rateLimit === undefined)
-    throw validationError('The body must have "rate_limit" or "paused".');
+  if (paused === undefined && rateLimit === undefined) return undefined;
   return { ...(paused === undefined ? {} : { paused }), ...(rateLimit === undefined ? {} : { rateLimit }) };
 }
 

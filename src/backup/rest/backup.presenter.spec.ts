@@ -53,6 +53,7 @@ describe('presentBackup', () => {
       table_id: TABLE_ID,
       table_name: 'cities',
       status: 'CREATING',
+      delete_protection: false,
       start_datetime: '2026-01-31T12:00:00.005Z',
       strategy: backup().strategy,
       links: [
@@ -70,6 +71,7 @@ describe('presentBackup', () => {
       table_id: TABLE_ID.replaceAll('-', ''),
       table_name: 'cities',
       status: 'CREATING',
+      delete_protection: false,
       start_date_time: '2026-01-31T12:00:00.005Z',
       strategy: backup().strategy,
       location: LOCATION,

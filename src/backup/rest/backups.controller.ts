@@ -5,7 +5,7 @@ import { BackupService } from '../backup.service';
 import { AnswerContexts } from './answer-context';
 import { ApiCall } from './api-docs';
 import { backupCallDocs } from './backup-api-docs';
-import { parseBackupList, parseCreateBackup, parseDeleteBackup, parseJobChange } from './backup-requests';
+import { parseBackupChange, parseBackupList, parseCreateBackup, parseDeleteBackup } from './backup-requests';
 import { presentBackup, presentBackupPage } from './backup.presenter';
 import { deployedDialect, Dialect, specDialect } from './dialect';
 import { ManagementController } from './management.controller';
@@ -83,8 +83,8 @@ function tableBackupsController(dialect: Dialect): Type<object> {
       @Req() request: HttpRequest,
     ): Promise<Answer> {
       rejectUnknownQuery(query, []);
-      const change = parseJobChange(body);
-      const view = await this.backups.change({ projectId, table }, parseIdParam(id, 'backup_id'), change);
+      const change = parseBackupChange(body);
+      const view = await this.backups.update({ projectId, table }, parseIdParam(id, 'backup_id'), change);
       return presentBackup(view, this.contexts.of(request, dialect));
     }
 

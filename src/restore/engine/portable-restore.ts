@@ -2,12 +2,15 @@ import { ArchiveManifest, ChunkEntry, readChunk, readChunkEntries, readManifest 
 import { DecodedItem, DomainError, TableDigest, TableRef, TableSchema } from '../../kernel';
 import { ObjectStore } from '../../storage';
 import { BuildHandle, KeyRange, TableBackend, TableHandle } from '../../tables';
+import { PartSelection } from './part';
 
 /** What every stage of one portable restore works with. */
 export interface RestoreContext {
   readonly backend: TableBackend;
   readonly store: ObjectStore;
   readonly failPoint: (name: string) => void;
+  /** What of the archive is restored; absent: all of it. */
+  readonly selection?: PartSelection;
 }
 
 /** A step's way to be slowed down and stopped. */
@@ -21,10 +24,14 @@ export type LoadTarget =
   | { readonly mode: 'build'; readonly build: BuildHandle; readonly part: string }
   | { readonly mode: 'merge'; readonly ref: TableRef; readonly handle: TableHandle; readonly writeTimeMicros: number };
 
-/** What loading one chunk proved: the items written, and those left out since they had expired. */
+/** What loading one chunk proved. */
 export interface LoadProof {
+  /** The items written, as they were written. */
   readonly loaded: TableDigest;
+  /** Items left out since they had expired. */
   readonly skipped: TableDigest;
+  /** Of a part only, which may write items without some attributes, or not at all: everything that was read. */
+  readonly read?: TableDigest;
 }
 
 /** Reads the manifest; a backup other than the expected one is an error (somebody moved archives about). */
@@ -94,9 +101,13 @@ class ChunkLoad {
 
   /** Digests every item; gives those that are to be written. */
   private choose(batch: readonly DecodedItem[]): DecodedItem[] {
-    const { loaded, skipped } = this.proof;
+    const { selection } = this.context;
+    const { loaded, skipped, read } = this.proof;
     const alive: DecodedItem[] = [];
-    for (const item of batch) {
+    for (const found of batch) {
+      read?.add(found.bucket, found.digest);
+      const item = selection ? selection.pick(found) : found;
+      if (item === undefined) continue;
       const expired = item.expiresAt !== undefined && item.expiresAt <= this.expiryCutoff;
       (expired ? skipped : loaded).add(item.bucket, item.digest);
       if (!expired) alive.push(item);
@@ -105,7 +116,8 @@ class ChunkLoad {
   }
 
   private nothing(): LoadProof {
-    return { loaded: new TableDigest(), skipped: new TableDigest() };
+    const proof = { loaded: new TableDigest(), skipped: new TableDigest() };
+    return this.context.selection ? { ...proof, read: new TableDigest() } : proof;
   }
 }
 
@@ -128,10 +140,16 @@ export async function digestRange(
 
 /** Everything read from the archive must add up to what its manifest says. */
 export function checkReadWhole(manifest: ArchiveManifest, proofs: LoadProof): void {
-  const read = new TableDigest();
-  read.merge(proofs.loaded);
-  read.merge(proofs.skipped);
-  checkEqual(TableDigest.fromJSON(manifest.buckets), read, 'the chunks that were read');
+  checkEqual(TableDigest.fromJSON(manifest.buckets), readOf(proofs), 'the chunks that were read');
+}
+
+/** Everything that was read. */
+export function readOf({ loaded, skipped, read }: LoadProof): TableDigest {
+  if (read) return read;
+  const sum = new TableDigest();
+  sum.merge(loaded);
+  sum.merge(skipped);
+  return sum;
 }
 
 /** Everything found in the build must add up to what was loaded. */

@@ -27,6 +27,7 @@ import {
   TIME,
 } from '../../backup';
 import { RESTORE_STATUSES } from '../restore.entity';
+import { MAX_EXCLUDED_ATTRIBUTES, MAX_HASH_KEYS } from '../engine/part';
 import { ON_EXISTING, RESTORE_FORMATS } from './restore-requests';
 
 const TAG = 'Restores';
@@ -38,6 +39,38 @@ const RESTORE_PARAM = {
   description: 'The restore job’s id, with or without dashes.',
   example: EXAMPLE_RESTORE_ID,
   pattern: ID_PATTERN,
+};
+
+const HASH_VALUE = {
+  type: 'object',
+  minProperties: 1,
+  maxProperties: 1,
+  additionalProperties: false,
+  properties: { S: { type: 'string' }, N: { type: 'string' }, B: { type: 'string', format: 'byte' } },
+};
+
+/** What of a backup is restored. The same keys in requests and answers. */
+const PART_KEYS: Record<string, KeySchema> = {
+  select: {
+    type: 'object',
+    selfRequired: false,
+    additionalProperties: false,
+    description: 'Only items of these hash keys: either a list, or a prefix of texts or bytes. Values as in an item: `{"S": "a"}`.',
+    properties: {
+      hash_keys: { type: 'array', minItems: 1, maxItems: MAX_HASH_KEYS, items: HASH_VALUE },
+      hash_key_prefix: HASH_VALUE,
+    },
+    example: { hash_keys: [{ S: 'MagnetoDB' }, { S: 'Nova' }] },
+  } as KeySchema,
+  exclude_attributes: {
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: 255 },
+    minItems: 1,
+    maxItems: MAX_EXCLUDED_ATTRIBUTES,
+    ...OPTIONAL,
+    description: 'Items are restored without these attributes. No keys of the table or of its indexes; not with `merge`.',
+    example: ['password_hash'],
+  },
 };
 
 function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
@@ -60,6 +93,14 @@ function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
       example: 'db-agnostic',
     },
     format_reason: { type: 'string', ...OPTIONAL, description: 'Why.' },
+    ...PART_KEYS,
+    items_restored: { type: 'integer', ...OPTIONAL, description: 'Of a part, once all was read.', example: 120 },
+    items_left_out: {
+      type: 'integer',
+      ...OPTIONAL,
+      description: 'Of a part: items that were not asked for, or have expired.',
+      example: 135113,
+    },
     error: ERROR_KEY,
     progress: PROGRESS_KEY,
   };
@@ -72,7 +113,7 @@ function planKeys(dialect: Dialect): Record<string, KeySchema> {
       additionalProperties: true,
       description: 'The table afterwards, as describe_table shows one.',
     },
-    item_count: { type: 'integer', example: 135233 },
+    item_count: { type: 'integer', description: 'To be read: of the whole backup.', example: 135233 },
     size_bytes: { type: 'integer', description: 'To be read, as stored.', example: 9000000 },
     chain: {
       type: 'array',
@@ -82,6 +123,8 @@ function planKeys(dialect: Dialect): Record<string, KeySchema> {
     format: { type: 'string', enum: RESTORE_FORMATS.slice(1) },
     format_reason: { type: 'string' },
     on_existing: { type: 'string', enum: [...ON_EXISTING] },
+    partial: { type: 'boolean', enum: [true], ...OPTIONAL, description: 'Only a part of the backup is restored.' },
+    ...PART_KEYS,
     conflict: {
       type: 'object',
       nullable: true,
@@ -126,6 +169,7 @@ function restoreModels(dialect: Dialect): RestoreModels {
       },
       format: { type: 'string', enum: [...RESTORE_FORMATS], default: 'auto', ...OPTIONAL },
       strategy: RESTORE_STRATEGY_REQUEST,
+      ...PART_KEYS,
       dry_run: { type: 'boolean', default: false, ...OPTIONAL, description: 'Only show what would be done.' },
       client_request_token: CLIENT_TOKEN_KEY,
     }),
@@ -153,7 +197,8 @@ export function restoreCallDocs(dialect: Dialect): Record<RestoreCall, CallDoc> 
       tag: TAG,
       summary: 'Restore a backup onto this table',
       description:
-        'The table is built aside, verified, and published in one step. With `on_existing: "replace"`, writes that are accepted after ' +
+        'The table is built aside, verified, and published in one step. `select` and `exclude_attributes` restore a part: the whole ' +
+        'archive is proven all the same, and the table holds the part alone. With `on_existing: "replace"`, writes that are accepted after ' +
         'the restore began are lost with the old table.',
       params: ofTable,
       body: {
@@ -161,6 +206,11 @@ export function restoreCallDocs(dialect: Dialect): Record<RestoreCall, CallDoc> 
         examples: {
           'a backup of the catalogue': { [dialect.keys.restoreFrom]: backupId },
           'from its location alone': { source: EXAMPLE_SOURCE },
+          'a part of it': {
+            [dialect.keys.restoreFrom]: backupId,
+            select: { hash_keys: [{ S: 'MagnetoDB' }] },
+            exclude_attributes: ['message'],
+          },
           'what would be done': { [dialect.keys.restoreFrom]: backupId, on_existing: 'replace', dry_run: true },
         },
       },

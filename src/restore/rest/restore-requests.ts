@@ -11,6 +11,7 @@ import {
 } from '../../backup';
 import { QueryParameters } from '../../http';
 import { Uuid, validationError } from '../../kernel';
+import { RestorePart, readExcludedAttributes, readHashKeyPrefix, readHashKeys } from '../engine/part';
 import { OnExisting, RESTORE_STATUSES, RestoreStatus } from '../restore.entity';
 
 export const ON_EXISTING: readonly OnExisting[] = ['fail', 'replace', 'merge'];
@@ -27,6 +28,8 @@ export interface CreateRestoreRequest {
   readonly format: RestoreFormat;
   /** As given: credentials and a passphrase for the source. */
   readonly strategy: unknown;
+  /** What of the backup is restored; undefined: all of it. */
+  readonly part: RestorePart | undefined;
   readonly dryRun: boolean;
   readonly clientRequestToken: string | undefined;
 }
@@ -39,6 +42,8 @@ export function parseCreateRestore(body: unknown, dialect: Dialect): CreateResto
     'on_existing',
     'format',
     'strategy',
+    'select',
+    'exclude_attributes',
     'dry_run',
     'client_request_token',
   ]);
@@ -47,15 +52,41 @@ export function parseCreateRestore(body: unknown, dialect: Dialect): CreateResto
   if ((backupId === undefined) === (source === undefined)) {
     throw validationError(`The body must have either "${idKey}" or "source", and not both.`);
   }
+  const onExisting = readChoice(fields, 'on_existing', ON_EXISTING) ?? 'fail';
+  const format = readChoice(fields, 'format', RESTORE_FORMATS) ?? 'auto';
+  const part = parsePart(valueOf(fields, 'select'), valueOf(fields, 'exclude_attributes'));
+  if (part !== undefined && format === 'native')
+    throw validationError('"format": a part of a backup is restored as "db-agnostic" (or "auto").');
+  // Items that are there would lose those attributes in silence.
+  if (part?.excludeAttributes !== undefined && onExisting === 'merge')
+    throw validationError('"exclude_attributes" cannot go with "on_existing": "merge", which writes whole items.');
   return {
     backupId,
     source,
-    onExisting: readChoice(fields, 'on_existing', ON_EXISTING) ?? 'fail',
-    format: readChoice(fields, 'format', RESTORE_FORMATS) ?? 'auto',
+    onExisting,
+    format,
     strategy: valueOf(fields, 'strategy'),
+    part,
     dryRun: readBoolean(fields, 'dry_run') ?? false,
     clientRequestToken: readClientToken(fields),
   };
+}
+
+/** @throws DomainError ValidationError */
+function parsePart(select: unknown, excludeAttributes: unknown): RestorePart | undefined {
+  if (select === undefined && excludeAttributes === undefined) return undefined;
+  return {
+    ...(select === undefined ? {} : parseSelect(select)),
+    ...(excludeAttributes === undefined ? {} : { excludeAttributes: readExcludedAttributes(excludeAttributes) }),
+  };
+}
+
+function parseSelect(select: unknown): Pick<RestorePart, 'hashKeys' | 'hashKeyPrefix'> {
+  const fields = readObject(select, '"select"', ['hash_keys', 'hash_key_prefix']);
+  const [keys, prefix] = [valueOf(fields, 'hash_keys'), valueOf(fields, 'hash_key_prefix')];
+  if ((keys === undefined) === (prefix === undefined))
+    throw validationError('"select" must have either "hash_keys" or "hash_key_prefix", and not both.');
+  return keys === undefined ? { hashKeyPrefix: readHashKeyPrefix(prefix) } : { hashKeys: readHashKeys(keys) };
 }
 
 export function parseRestoreList(query: QueryParameters): PageQuery<RestoreStatus> {

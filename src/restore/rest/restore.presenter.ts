@@ -1,6 +1,7 @@
 import { Answer, AnswerContext, present, presentLastId, presentProgress, presentTime } from '../../backup';
 import { isoTime, schemaToJson } from '../../kernel';
 import { JobProgress } from '../../jobs';
+import { RestorePart } from '../engine/part';
 import { RestoreEntity } from '../restore.entity';
 import { RestorePlan } from '../restore-plan';
 
@@ -28,8 +29,19 @@ export function presentRestore({ restore, progress }: RestoreView, { dialect, ba
     ],
     format: restore.format,
     format_reason: restore.formatReason,
+    ...(restore.part === null ? {} : presentPart(restore.part)),
+    items_restored: restore.itemsRestored,
+    items_left_out: restore.itemsLeftOut,
     error: restore.error,
     progress: restore.status === 'RESTORING' ? presentProgress(progress, restore.itemsTotal, now) : undefined,
+  });
+}
+
+/** What of the backup is restored, in the keys of the request. */
+function presentPart({ hashKeys, hashKeyPrefix, excludeAttributes }: RestorePart): Answer {
+  return present({
+    select: hashKeys || hashKeyPrefix ? present({ hash_keys: hashKeys, hash_key_prefix: hashKeyPrefix }) : undefined,
+    exclude_attributes: excludeAttributes,
   });
 }
 
@@ -63,8 +75,8 @@ export function presentPlan(plan: RestorePlan, { dialect, base }: AnswerContext)
           ? {}
           : { table_id: dialect.id(plan.target.id), creation_date_time: isoTime(plan.target.createdAt) }),
         table_status: 'ACTIVE',
-        item_count: plan.itemCount,
-        table_size_bytes: plan.tableSizeBytes,
+        // Of a part it is known only once all was read.
+        ...(plan.part === undefined ? { item_count: plan.itemCount, table_size_bytes: plan.tableSizeBytes } : {}),
         links: [
           { rel: 'self', href: tableUrl },
           { rel: 'bookmark', href: tableUrl },
@@ -76,6 +88,7 @@ export function presentPlan(plan: RestorePlan, { dialect, base }: AnswerContext)
       format: plan.format,
       format_reason: plan.formatReason,
       on_existing: plan.onExisting,
+      ...(plan.part === undefined ? {} : { partial: true, ...presentPart(plan.part) }),
       conflict: plan.conflict === undefined ? null : { type: plan.conflict.type, message: plan.conflict.message },
     },
   };
