@@ -93,6 +93,17 @@ describe('JobRunner', () => {
     expect(stuck.errors).toEqual([{ type: 'StorageError', message: 'the store is busy' }]);
   });
 
+  it('waits for a table in maintenance without counting an attempt', async () => {
+    const attempts: number[] = [];
+    const handler = new ScriptedHandler('locked', ['copy'], async (step) => {
+      attempts.push(step.attempt);
+      if (attempts.length <= 6) throw new DomainError('TableLocked', 'in maintenance', { transient: true, retryAfterSeconds: 5 });
+    });
+    await startRunner([handler], { maxAttempts: 2 });
+    await untilState(await enqueue('locked'), 'succeeded');
+    expect(attempts).toEqual([1, 1, 1, 1, 1, 1, 1]);
+  });
+
   it('fails at once on a permanent error, once, after cleanup, and hides what an unknown error says', async () => {
     const stages: string[] = [];
     let tries = 0;

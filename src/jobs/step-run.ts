@@ -161,6 +161,11 @@ export class StepRun implements StepContext {
       await this.ledger.release(this.step, { countAttempt: false, pauseMillis: 0 });
       return 'interrupted';
     }
+    if (reason === undefined && isDomainError(error, 'TableLocked')) {
+      this.log.info(this.facts(), 'a step waits for a table in maintenance');
+      await this.ledger.release(this.step, { countAttempt: false, pauseMillis: this.lockPause(error) });
+      return 'interrupted';
+    }
     const facts = { err: error, ...this.facts() };
     const transient = reason !== undefined || isTransient(error);
     if (this.step.cleanup) {
@@ -180,6 +185,11 @@ export class StepRun implements StepContext {
     }
     await this.ledger.release(this.step, { countAttempt: true, pauseMillis: this.backoff() });
     return reason === 'lease-lost' ? 'interrupted' : 'retried';
+  }
+
+  /** Locks end by themselves, soon and whatever happens: waiting for one is no failure. */
+  private lockPause({ retryAfterSeconds }: DomainError): number {
+    return Math.min((retryAfterSeconds ?? 1) * 1000, this.settings.maxBackoffMillis);
   }
 
   private backoff(): number {

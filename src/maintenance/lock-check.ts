@@ -9,7 +9,7 @@ export class LockCheck {
   private asking: Promise<readonly LockedTable[]> | undefined;
   private next: Promise<readonly LockedTable[]> | undefined;
 
-  constructor(private readonly backend: TableBackend) {}
+  constructor(private readonly backend: Pick<TableBackend, 'lockedTables'>) {}
 
   /** @throws DomainError TableLocked, naming the first table that is; ServiceUnavailable */
   async requireUnlocked(refs: readonly TableRef[]): Promise<void> {

@@ -7,12 +7,12 @@ import { Body, Controller, ExecutionContext, Get, HttpCode, INestApplication, Mo
 import { NestFactory } from '@nestjs/core';
 import { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
-import { BackupRestoreModule, createPostgresTableBackend, TableBackend } from 'magnetodb-backup-restore';
+import { BackupRestoreModule, BuildHandle, createPostgresTableBackend, TableBackend } from 'magnetodb-backup-restore';
 import { TableRef } from '../../src/kernel';
 import { createTestDatabase, TestDatabase } from '../setup/database';
 import { until } from '../setup/until';
 import { attribute, DataApiServer, JsonObject, ok, startDataApi } from './data-api-server';
-import { makeTable } from './management-server';
+import { expectStatus, makeTable, startManagement } from './management-server';
 
 interface Rows {
   readonly tables: readonly string[];
@@ -121,6 +121,36 @@ describe.each(['express', 'fastify'] as const)('a foreign host on %s that names 
     await tables.createTable({ projectId: 'other', name }, (await tables.describeTable({ projectId: 'demo', name })).schema);
     await tables.lock({ projectId: 'other', name }, { owner: 'test', seconds: 60 });
     expect((await write(name)).status).toBe(200);
+  });
+});
+
+describe('portable work', () => {
+  it('waits for a table in MAINTENANCE, and does not fail', async () => {
+    let target: TableRef | undefined;
+    const server = await startManagement({
+      jobs: { maxAttempts: 1 },
+      wrapBackend: (backend) =>
+        Object.assign(Object.create(backend) as TableBackend, {
+          sealBuild: async (build: BuildHandle): Promise<void> => {
+            // The lock comes when the restore has been admitted, and before it is published.
+            if (target) await backend.lock(target, { owner: 'test', seconds: 2 });
+            await backend.sealBuild(build);
+          },
+        }),
+    });
+    try {
+      const client = server.client();
+      const source = await makeTable(server.backend, 5);
+      const { id } = await client.madeBackup(source);
+      const name = await makeTable(server.backend, 0);
+      target = { projectId: 'demo', name };
+      const asked = await expectStatus(client.createRestore(name, { id }), 202);
+      await until(async () => (await server.backend.describeTable({ projectId: 'demo', name })).status === 'MAINTENANCE');
+      expect(await client.finished(() => client.restore(name, asked['id']), 'RESTORING')).toMatchObject({ status: 'RESTORED' });
+      expect((await server.backend.describeTable({ projectId: 'demo', name })).status).toBe('ACTIVE');
+    } finally {
+      await server.stop();
+    }
   });
 });
 

@@ -3,6 +3,8 @@ const rows = require('../rows');
 /** MAINTENANCE: locks with an owner and a deadline, the drain, the interceptor. */
 const CONTRACT = 'src/tables/postgres/postgres-table-backend.spec.ts';
 const LOCKS = 'src/tables/postgres/postgres-locks.spec.ts';
+const HOSTS = 'test/e2e/maintenance.e2e-spec.ts';
+const PROCESSES = 'test/e2e/maintenance-processes.e2e-spec.ts';
 const HELPER = 'src/tables/with-table-lock.spec.ts';
 
 module.exports = [
@@ -38,6 +40,25 @@ module.exports = [
   ...rows('src/tables/postgres/sweep.ts', LOCKS, [
     ['void-locks-kept', 'locks that ran out are swept', '  await forgetVoidLocks(db);\n', '', 'forgets locks that ran out'],
     ['live-locks-swept', 'the sweep leaves locks that hold alone', 'AND lock_deadline <= ${SERVER_NOW}`', '`', 'forgets locks that ran out'],
+  ]),
+  ...rows('src/maintenance/maintenance.interceptor.ts', HOSTS, [
+    ['locked-call-let-through', 'a foreign host refuses calls on locked tables before any work', '    if (refs.length === 0) return;\n', '    if (refs.length >= 0) return;\n', 'answers 423 with the contract'],
+    ['locked-without-retry-after', 'a 423 says when to come back', 'this.adapterHost.httpAdapter.setHeader(response, name, value)', 'String([response, name, value])', 'answers 423 with the contract'],
+  ]),
+  ...rows('src/http/answer-exception.ts', HOSTS, [
+    ['locked-in-the-hosts-words', 'a 423 has the contract’s body in any host', 'super({ ...answer.body },', "super('Locked',", 'answers 423 with the contract'],
+  ]),
+  ...rows('src/maintenance/lock-check.ts', HOSTS, [
+    ['locks-of-other-projects', 'a lock concerns one project’s table', ' && ref.projectId === projectId', '', 'tells projects apart'],
+  ]),
+  ...rows('src/maintenance/lock-check.ts', 'src/maintenance/lock-check.spec.ts', [
+    ['old-answer-believed', 'each call is judged by what is so when it comes', 'this.next ??= this.asking.then(\n      () => this.start(),', 'this.next ??= this.asking.then(\n      (old) => old,', 'never believes an answer'],
+  ]),
+  ...rows('src/gateway/data/resolve-tables.ts', PROCESSES, [
+    ['half-a-batch', 'nothing of a batch is done that touches a locked table', 'return isObject(items) ? Object.keys(items) : [];', 'return isObject(items) ? [] : [];', 'write nothing while a table is locked'],
+  ]),
+  ...rows('src/gateway/data/bulk-load.ts', HOSTS, [
+    ['bulk-load-past-the-lock', 'a bulk load that the lock overtakes says how many lines were written', '    this.failedWrite = true;\n    for (const', '    for (const', 'writes nothing after the lock'],
   ]),
   ...rows('src/jobs/step-run.ts', 'src/jobs/job-runner.spec.ts', [
     ['lock-burns-attempts', 'a job waits for a locked table', "if (reason === undefined && isDomainError(error, 'TableLocked')) {", "if (reason === undefined && isDomainError(error, 'Cancelled')) {", 'waits for a table in maintenance'],
