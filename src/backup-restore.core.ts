@@ -16,7 +16,7 @@ import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
 import { Clock, Quotas, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
-import { RESTORE_JOB, RESTORE_PART_JOB, RestoreHandler } from './restore';
+import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreHandler } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
 import { LockObserver, TABLE_BACKEND } from './tables';
@@ -160,7 +160,7 @@ function makeRunner(
   runner.register(new BackupDeleteHandler(common));
   runner.register(new BackupVerifyHandler(common));
   const restores = { ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS };
-  for (const kind of [RESTORE_JOB, RESTORE_PART_JOB] as const) runner.register(new RestoreHandler(restores, kind));
+  for (const kind of [RESTORE_JOB, RESTORE_PART_JOB, RESTORE_NATIVE_JOB] as const) runner.register(new RestoreHandler(restores, kind));
   metrics?.expectJobs(runner.kinds);
   return runner;
 }

@@ -1,5 +1,5 @@
 export { readArchive } from './engine/portable-restore';
-export { RESTORE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
+export { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
 export { OnExisting, RESTORE_STATUSES, RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
 export { RestoreDependencies, RestoreHandler } from './restore.handler';
 export { RestoreModule } from './restore.module';

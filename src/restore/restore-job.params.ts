@@ -4,6 +4,8 @@ import type { OnExisting } from './restore.entity';
 export const RESTORE_JOB = 'restore';
 /** Restores of a part are jobs of a kind of their own: a process of a version that would restore everything leaves them alone. */
 export const RESTORE_PART_JOB = 'restore.part';
+/** So are restores of native backups, whichever lane they take. */
+export const RESTORE_NATIVE_JOB = 'restore.native';
 
 /** Params of a `restore` job; `subjectId` is the restore job's id, which is also the build's id. */
 export type RestoreParams = {
@@ -19,4 +21,6 @@ export type RestoreParams = {
   readonly target: { readonly tableId: string; readonly generation: string } | null;
   /** What of the backup is restored; absent: all of it. */
   readonly part?: RestorePart;
+  /** Of a native backup: do its rows go into the tables as they are, or are items read out of them? */
+  readonly format?: 'db-agnostic' | 'native';
 };

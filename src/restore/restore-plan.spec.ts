@@ -1,5 +1,5 @@
 import { TableDescription, TableSchema } from '../kernel';
-import { chooseFormat, findConflict, TargetFacts } from './restore-plan';
+import { chooseFormat, findConflict, FormatFacts, TargetFacts } from './restore-plan';
 import { parseCreateRestore } from './rest/restore-requests';
 import { deployedDialect, specDialect } from '../backup';
 
@@ -73,10 +73,61 @@ describe('findConflict', () => {
 });
 
 describe('chooseFormat', () => {
-  it('says which and why, and never falls back from native', () => {
-    expect(chooseFormat('auto')).toEqual({ format: 'db-agnostic', formatReason: expect.stringContaining('portable') });
-    expect(chooseFormat('db-agnostic').format).toBe('db-agnostic');
-    expect(() => chooseFormat('native')).toThrow(/native restores are not available/);
+  const facts: FormatFacts = {
+    asked: 'auto',
+    backupFormat: 'postgresql-1',
+    tablesFormat: 'postgresql-1',
+    trusted: true,
+    itemByItem: undefined,
+  };
+  const portable: FormatFacts = { ...facts, backupFormat: undefined };
+  const merging: FormatFacts = { ...facts, itemByItem: 'a merge goes item by item' };
+
+  it.each<[string, FormatFacts, 'db-agnostic' | 'native', RegExp]>([
+    ['a portable backup', portable, 'db-agnostic', /portable/],
+    ['a portable backup, asked for so', { ...portable, asked: 'db-agnostic' }, 'db-agnostic', /asked for/],
+    ['a native backup and tables of its kind', facts, 'native', /of its kind/],
+    ['a native backup, asked for so', { ...facts, asked: 'native' }, 'native', /asked for/],
+    [
+      'a native backup that is asked for item by item',
+      { ...facts, asked: 'db-agnostic' },
+      'db-agnostic',
+      /asked for.*read out/,
+    ],
+    [
+      'the same where the tables are of another kind',
+      { ...facts, asked: 'db-agnostic', tablesFormat: undefined, trusted: false },
+      'db-agnostic',
+      /read out/,
+    ],
+    ['a merge of a native backup', merging, 'db-agnostic', /merge/],
+    ['a native backup from outside', { ...facts, trusted: false }, 'db-agnostic', /outside.*restore:native:external/],
+  ])('says which and why: %s', (_what, given, format, reason) => {
+    expect(chooseFormat(given)).toEqual({ format, formatReason: expect.stringMatching(reason) });
+  });
+
+  it.each<[string, FormatFacts, string, RegExp]>([
+    ['a portable backup', { ...portable, asked: 'native' }, 'ValidationError', /holds no native files/],
+    [
+      'tables of another kind',
+      { ...facts, asked: 'native', tablesFormat: 'cassandra-1' },
+      'ValidationError',
+      /same kind/,
+    ],
+    [
+      'tables without a format of their own',
+      { ...facts, asked: 'native', tablesFormat: undefined },
+      'ValidationError',
+      /same kind/,
+    ],
+    ['tables of another kind, left to us', { ...facts, tablesFormat: 'cassandra-1' }, 'ValidationError', /same kind/],
+    ['another layout of the same kind', { ...facts, tablesFormat: 'postgresql-2' }, 'ValidationError', /same kind/],
+    ['a merge', { ...merging, asked: 'native' }, 'ValidationError', /merge/],
+    ['files from outside', { ...facts, asked: 'native', trusted: false }, 'Forbidden', /restore:native:external/],
+  ])('never falls back from native, nor elsewhere in silence: %s', (_what, given, code, message) => {
+    expect(() => chooseFormat(given)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
   });
 });
 

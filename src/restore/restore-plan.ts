@@ -22,7 +22,7 @@ export interface RestorePlan {
   readonly tableSizeBytes: number;
   /** Backups to be read, oldest first; the last is the one that is restored. */
   readonly chain: readonly Uuid[];
-  readonly format: 'db-agnostic';
+  readonly format: 'db-agnostic' | 'native';
   readonly formatReason: string;
   readonly onExisting: OnExisting;
   /** What of the backup is restored; undefined: all of it. Counts and sizes are those of the whole. */
@@ -32,21 +32,56 @@ export interface RestorePlan {
   readonly conflict: RestoreConflict | undefined;
 }
 
-/** Which lane a restore takes, and why: told to the client. @throws DomainError ValidationError: one that is not there. */
-export function chooseFormat(asked: 'auto' | 'db-agnostic' | 'native'): {
-  format: 'db-agnostic';
-  formatReason: string;
-} {
-  switch (asked) {
-    case 'native':
+/** What decides which lane a restore takes. */
+export interface FormatFacts {
+  readonly asked: 'auto' | 'db-agnostic' | 'native';
+  /** The layout of the backup's rows, if it is native. */
+  readonly backupFormat: string | undefined;
+  /** The layout of the tables' own rows, if their backend has one. */
+  readonly tablesFormat: string | undefined;
+  /** Do the files lie in the deployment's own store, or may the caller hand others to the database as they are? */
+  readonly trusted: boolean;
+  /** Why this restore goes item by item, if it does. */
+  readonly itemByItem: string | undefined;
+}
+
+/**
+ * Which lane a restore takes, and why: told to the client.
+ * @throws DomainError ValidationError: a lane that is not there; Forbidden: native files from outside
+ */
+export function chooseFormat(facts: FormatFacts): { format: 'db-agnostic' | 'native'; formatReason: string } {
+  const { asked, backupFormat, tablesFormat, trusted, itemByItem } = facts;
+  const portable = (formatReason: string) => ({ format: 'db-agnostic' as const, formatReason });
+  if (backupFormat === undefined) {
+    if (asked === 'native')
       throw validationError(
-        '"format": native restores are not available in this deployment; use "db-agnostic" or "auto".',
+        '"format": the backup is portable, and holds no native files; use "db-agnostic" or "auto".',
       );
-    case 'db-agnostic':
-      return { format: 'db-agnostic', formatReason: 'It was asked for.' };
-    case 'auto':
-      return { format: 'db-agnostic', formatReason: 'The backup is portable, and holds no native files.' };
+    return portable(asked === 'auto' ? 'The backup is portable, and holds no native files.' : 'It was asked for.');
   }
+  if (asked === 'db-agnostic') return portable('It was asked for: items are read out of the native files.');
+  if (backupFormat !== tablesFormat)
+    throw validationError(
+      `"format": a native backup of the layout "${backupFormat}" goes into tables of the same kind only; "db-agnostic" reads its items instead.`,
+    );
+  if (itemByItem !== undefined) {
+    if (asked === 'native') throw validationError(`"format": ${itemByItem}, so not as "native".`);
+    return portable(`The backup is native, but ${itemByItem}.`);
+  }
+  if (!trusted) {
+    if (asked === 'native')
+      throw new DomainError(
+        'Forbidden',
+        'The policy rule "restore:native:external" does not let you restore native files from outside as they are.',
+      );
+    return portable(
+      'The backup is native, but lies outside: without the policy rule "restore:native:external", items are read and checked one by one.',
+    );
+  }
+  return {
+    format: 'native',
+    formatReason: asked === 'native' ? 'It was asked for.' : 'The backup is native, and the tables are of its kind.',
+  };
 }
 
 export interface TargetFacts {

@@ -50,17 +50,24 @@ export class RestorePlanner {
     return openArchive(this.stores, await this.stores.locationOfSource(source, projectId));
   }
 
-  /** What the restore would do. A conflict is part of the answer; everything else that is wrong is thrown. */
+  /** What the restore would do; `trusted`: may native files go into the tables as they are? A conflict is part of the answer; everything else that is wrong is thrown. */
   async plan(
     projectId: string,
     tableParam: string,
     archive: Archive,
     request: CreateRestoreRequest,
+    trusted: boolean,
   ): Promise<RestorePlan> {
     const { manifest } = archive;
-    const chosen = chooseFormat(request.format);
     if (request.part !== undefined) checkPartFits(request.part, manifest.schema);
     const target = await findTable(this.tables, projectId, tableParam);
+    const chosen = chooseFormat({
+      asked: request.format,
+      backupFormat: manifest.native?.format,
+      tablesFormat: this.tables.native?.format,
+      trusted,
+      itemByItem: itemByItem(request, target),
+    });
     const tableName = target?.name ?? tableParam;
     return {
       projectId,
@@ -113,6 +120,11 @@ export class RestorePlanner {
       start = { exclusiveStartKey: page.lastEvaluatedKey };
     }
   }
+}
+
+function itemByItem({ part, onExisting }: CreateRestoreRequest, target: TableDescription | undefined): string | undefined {
+  if (part !== undefined) return 'a part of a backup is restored item by item';
+  return onExisting === 'merge' && target !== undefined ? 'a merge goes item by item' : undefined;
 }
 
 /** Reads the manifest at a location. @throws DomainError BackupNotExists if there is none */

@@ -5,10 +5,11 @@ import { JobError, JobHandler, JobView, Json, StepContext, StepOutcome, failPoin
 import { Notifier } from '../notifications';
 import { ObjectStoreRegistry } from '../storage';
 import { BuildHandle, KeyRange, PublishMode, TableBackend } from '../tables';
+import { checkCounted, checkSameFormat, loadNativeChunk, openNativeBuild } from './engine/native-restore';
 import { PartSelection } from './engine/part';
 import { LoadProof, LoadTarget, RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, digestRange, loadChunk, readArchive, readOf } from './engine/portable-restore';
 import { restoreEvent } from './restore-events';
-import { RESTORE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
+import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
 import { RestoreEntity, RestoreProofEntity } from './restore.entity';
 import { addUpProofs, saveProof } from './restore-proofs';
 
@@ -36,14 +37,17 @@ export interface RestoreDependencies {
   readonly split: { readonly targetBytes: number; readonly maxRanges: number };
 }
 
-/** Restores a portable backup: plan → load (a step a chunk) → seal → verify (a step a range) → publish. */
+/**
+ * Restores a backup: plan → load (a step a chunk) → seal → verify (a step a range) → publish. Of a native one in its own lane, rows are loaded
+ * as they are, and verified by their number.
+ */
 export class RestoreHandler implements JobHandler {
   readonly stages = ['plan', 'load', 'seal', 'verify', 'publish'] as const;
   readonly cleanupStage = 'cleanup';
 
   constructor(
     private readonly deps: RestoreDependencies,
-    readonly kind: typeof RESTORE_JOB | typeof RESTORE_PART_JOB = RESTORE_JOB,
+    readonly kind: typeof RESTORE_JOB | typeof RESTORE_PART_JOB | typeof RESTORE_NATIVE_JOB = RESTORE_JOB,
   ) {}
 
   async runStep(step: StepContext): Promise<StepOutcome> {
@@ -70,11 +74,14 @@ export class RestoreHandler implements JobHandler {
 
   private async plan(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
     const manifest = await readArchive(context.store, params.backupId);
+    if (params.format === 'native') checkSameFormat(context, manifest);
     const chunks = await chunksOf(context.store, manifest);
     let writeTimeMicros: number | null = null;
     if (params.onExisting === 'merge' && params.target !== null) {
       const ref = { projectId: step.job.projectId, name: params.tableName };
       writeTimeMicros = (await context.backend.beginMerge(ref, step.job.subjectId)).writeTimeMicros;
+    } else if (params.format === 'native') {
+      await openNativeBuild(context, step.job.projectId, step.job.subjectId, manifest.schema);
     } else {
       await context.backend.openBuild(step.job.projectId, step.job.subjectId, manifest.schema);
     }
@@ -94,6 +101,10 @@ export class RestoreHandler implements JobHandler {
     const next = index === 0 ? { nextSteps: [{ payload: { plan } }] } : {};
     if (entry === null) return next;
     const chunk: ChunkEntry = chunkEntryFromJson(entry);
+    if (params.format === 'native') {
+      await loadNativeChunk(context, chunk, await this.buildOf(step.job, plan), step);
+      return { ...next, progress: { items: chunk.items, bytes: chunk.raw_bytes } };
+    }
     const target = await this.targetOf(step, params, plan);
     const schema = schemaOf(plan);
     const selection = params.part && new PartSelection(params.part, schema.hashKey);
@@ -109,6 +120,7 @@ export class RestoreHandler implements JobHandler {
   /** All that was read must be all that was written down; then the build gets its indexes. */
   private async seal(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
     const { plan } = step.payload as PlanPayload;
+    if (params.format === 'native') return this.sealNative(context, step, plan);
     const manifest = await readArchive(context.store, params.backupId);
     const proofs = await addUpProofs(this.deps.dataSource.manager, step.job.subjectId, 'load');
     checkReadWhole(manifest, proofs);
@@ -123,9 +135,20 @@ export class RestoreHandler implements JobHandler {
     return { nextSteps: ranges.map((range, index) => ({ payload: { plan, range: { ...range }, index } })), inTransaction };
   }
 
-  private async verify(context: RestoreContext, step: StepContext, _params: RestoreParams): Promise<StepOutcome> {
+  /** Every row was proved before it was loaded; what is left to prove is that none is missing and none there twice. */
+  private async sealNative(context: RestoreContext, step: StepContext, plan: Plan): Promise<StepOutcome> {
+    await context.backend.sealBuild(await this.buildOf(step.job, plan));
+    failPoint('restore.seal.after-build');
+    return { nextSteps: [{ payload: { plan, range: null, index: 0 } }] };
+  }
+
+  private async verify(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
     const { plan, range, index } = step.payload as VerifyPayload;
     const next = index === 0 ? { nextSteps: [{ payload: { plan } }] } : {};
+    if (params.format === 'native') {
+      await checkCounted(context, await readArchive(context.store, params.backupId), await this.buildOf(step.job, plan));
+      return next;
+    }
     if (range === null) return next;
     const build = await this.buildOf(step.job, plan);
     const found = await digestRange(context, build, range, plan.expiryCutoff, step);
@@ -139,10 +162,12 @@ export class RestoreHandler implements JobHandler {
       await context.backend.endMerge(ref, step.job.subjectId);
       return { inTransaction: (tx) => keepTableId(tx, step.job, params.target?.tableId ?? null) };
     }
-    const manager = this.deps.dataSource.manager;
-    const { loaded } = await addUpProofs(manager, step.job.subjectId, 'load');
-    const { loaded: found } = await addUpProofs(manager, step.job.subjectId, 'verify');
-    checkBuiltWhole(loaded, found);
+    if (params.format !== 'native') {
+      const manager = this.deps.dataSource.manager;
+      const { loaded } = await addUpProofs(manager, step.job.subjectId, 'load');
+      const { loaded: found } = await addUpProofs(manager, step.job.subjectId, 'verify');
+      checkBuiltWhole(loaded, found);
+    }
     failPoint('restore.publish.before');
     const build = await this.buildOf(step.job, plan);
     const table = await context.backend.publishBuild(build, params.tableName, this.publishMode(params));

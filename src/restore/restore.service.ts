@@ -24,7 +24,7 @@ import { TABLE_BACKEND, TableBackend } from '../tables';
 import { CreateRestoreRequest } from './rest/restore-requests';
 import { RestoreView } from './rest/restore.presenter';
 import { RestoreCatalogue } from './restore-catalogue';
-import { RESTORE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
+import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
 import { RestorePlan, conflictError } from './restore-plan';
 import { Archive, RestorePlanner } from './restore-planner';
 import { RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
@@ -69,7 +69,8 @@ export class RestoreService {
       source === undefined
         ? await this.planner.openBackup(projectId, request.backupId)
         : await this.planner.openSource(projectId, source);
-    const plan = await this.planner.plan(projectId, tableParam, archive, request);
+    const trusted = archive.location.type === 'internal' || this.policy.allows('restore:native:external', caller);
+    const plan = await this.planner.plan(projectId, tableParam, archive, request, trusted);
     if (request.dryRun) return { plan };
     if (plan.conflict !== undefined) {
       // What stands in the way may be the restore that the same request has begun a moment ago.
@@ -159,10 +160,11 @@ export class RestoreService {
       onExisting: plan.onExisting,
       target: plan.target === undefined ? null : { tableId: plan.target.id, generation: plan.target.generation },
       ...(plan.part && { part: plan.part }),
+      ...(archive.manifest.native && { format: plan.format }),
     };
     await this.queue.enqueue(tx, {
       id: row.jobId,
-      kind: plan.part === undefined ? RESTORE_JOB : RESTORE_PART_JOB,
+      kind: archive.manifest.native ? RESTORE_NATIVE_JOB : plan.part === undefined ? RESTORE_JOB : RESTORE_PART_JOB,
       projectId: row.projectId,
       subjectId: row.id,
       params,
@@ -229,7 +231,8 @@ export class RestoreService {
     return view ?? { restore: row, progress: undefined };
   }
 
-  private async withProgress(rows: readonly RestoreEntity[]): Promise<RestoreView[]> {
+  /** The rows with what their running jobs say. */
+  async withProgress(rows: readonly RestoreEntity[]): Promise<RestoreView[]> {
     const running = rows.filter((row) => row.status === 'RESTORING').map((row) => row.jobId);
     const progress = running.length === 0 ? undefined : await this.queue.progress(running);
     return rows.map((restore) => ({ restore, progress: progress?.get(restore.jobId) }));
