@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../index';
 
 export interface TracingOptions {
@@ -11,6 +12,8 @@ export interface TracingOptions {
 
 /** A collector that is away is said so often at most, in milliseconds. */
 const COMPLAIN_EVERY_MILLIS = 60_000;
+/** Longest wait for the last spans to be sent. */
+const GOODBYE_MILLIS = 5000;
 
 /**
  * Registers OpenTelemetry's SDK for the whole process, and returns what sends the last spans and takes it away again. Its packages are
@@ -48,7 +51,8 @@ export async function startTracing({ endpoint, serviceName, ratio, log }: Tracin
   context.setGlobalContextManager(manager);
   trace.setGlobalTracerProvider(provider);
   return async () => {
-    await provider.shutdown();
+    // A collector that is away neither holds the process nor makes its end a failure: the log has said it.
+    await Promise.race([provider.shutdown().catch(() => undefined), delay(GOODBYE_MILLIS, undefined, { ref: false })]);
     trace.disable();
     context.disable();
   };
