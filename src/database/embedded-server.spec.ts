@@ -34,6 +34,10 @@ describe('EmbeddedServer', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  it('says at once that its folder cannot be made', async () => {
+    await expect(EmbeddedServer.start({ dataDir: '/proc/magnetodb/postgres' })).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('keeps what was stored from one start to the next, on the same port', async () => {
     const first = await start();
     await ask(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
@@ -79,7 +79,7 @@ class ServerFiles {
 }
 
 async function prepareFolder(files: ServerFiles, account: ServerAccount | undefined): Promise<void> {
-  await mkdir(files.folder, { recursive: true });
+  await makeFolder(files.folder);
   await chmod(files.folder, 0o700);
   if (account === undefined) return;
   await chown(files.folder, account.uid, account.gid);
@@ -88,6 +88,18 @@ async function prepareFolder(files: ServerFiles, account: ServerAccount | undefi
     `the operating-system user "postgres", who must run the database, cannot reach ${files.folder}: ` +
       'choose a data folder below a folder that others may enter, do not run as root, or set DATABASE_URL',
   );
+}
+
+/** With those above it, as far as they are missing. (Node's own recursion goes on for ever where none can be made, as below /proc.) */
+async function makeFolder(folder: string, last = false): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    if (codeOf(error) !== 'ENOENT' || last) throw error;
+    await makeFolder(dirname(folder));
+    await makeFolder(folder, true);
+  }
 }
 
 /**

@@ -60,6 +60,11 @@ describe('folders', () => {
     expect(await everything()).toEqual(['demo', 'demo/backup']);
   });
 
+  it('fails at once where no folder can be made', async () => {
+    const nowhere = new FilesystemObjectStore({ root: '/proc/magnetodb/objects' });
+    await expect(nowhere.put('manifest.json', sourceOf('x'))).rejects.toMatchObject({ code: 'StorageError' });
+  });
+
   it('deletes folders that became empty without hurting puts into them', async () => {
     await Promise.all(
       Array.from({ length: 8 }, async (_, worker) => {
@@ -269,9 +274,9 @@ it('syncs an object before its name appears, and its folders after', async () =>
   });
   await store.put('a', sourceOf('x'));
   expect(steps).toEqual([
-    'sync /demo/backup',
-    'sync /demo',
     'sync ',
+    'sync /demo',
+    'sync /demo/backup',
     'sync part',
     'rename /demo/backup/a',
     'sync /demo/backup',

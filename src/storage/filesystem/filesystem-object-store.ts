@@ -229,14 +229,20 @@ async function moveIntoPlace(part: string, path: string): Promise<void> {
   }
 }
 
-/** Makes a folder and those above it; each one that is new is made to last by a sync of the folder that holds it. */
-async function makeFolders(folder: string): Promise<void> {
-  const first = await fs.mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let current = dirname(folder); isWithin(dirname(first), current); current = dirname(current)) {
-    await syncFolder(current);
-    if (current === dirname(current)) return;
+/**
+ * Makes a folder and those above it; each one that is new is made to last by a sync of the folder that holds it. (Node's own recursion goes on for
+ * ever where none can be made, as below /proc.)
+ */
+async function makeFolders(folder: string, last = false): Promise<void> {
+  try {
+    await fs.mkdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    if (errnoOf(error) !== 'ENOENT' || last) throw error;
+    await makeFolders(dirname(folder));
+    return makeFolders(folder, true);
   }
+  await syncFolder(dirname(folder));
 }
 
 async function syncFolder(folder: string): Promise<void> {
