@@ -24,11 +24,15 @@ function importDoc(dialect: Dialect): CallDoc {
     tag: 'Backups',
     summary: 'Put a found backup into the catalogue',
     description:
-      'After the job database was lost, or to share a backup. Deleting it later only forgets it, unless `?purge=true`.',
+      'After the job database was lost, or to share a backup. Deleting it later only forgets it, unless `?purge=true` or it was adopted.',
     params: [PROJECT_PARAM],
     body: {
       model: models.importBackup,
       examples: {
+        'from its location, as the project’s own again': {
+          source: 'file:///var/lib/magnetodb/objects/demo/01890a5d-ac96-774b-bcce-b302099a8057',
+          adopt: true,
+        },
         'from its location': { source: 'file:///var/lib/magnetodb/objects/demo/01890a5d-ac96-774b-bcce-b302099a8057' },
       },
     },

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { ArchiveManifest, readManifest } from '../archive';
 import { BackupCatalogue, BackupEntity, checkName, emptyBackup, STRATEGY_CONFIG } from '../backup';
 import { BACKUP_DATA_SOURCE } from '../database';
-import { DomainError } from '../kernel';
+import { DomainError, validationError } from '../kernel';
 import { BackupLocation, ObjectStoreRegistry } from '../storage';
 import { parseRestoreStrategy, parseSource, sourceWith, StrategyConfig } from '../strategy';
 import { ImportRequest } from './import-requests';
@@ -20,7 +20,8 @@ export class ImportService {
   ) {}
 
   /**
-   * One that is in this project's catalogue already is answered as it is there. What other projects have is of no concern.
+   * One that is in this project's catalogue already is answered as it is there; if it failed there, and is whole now, it is CREATED from now on. What
+   * other projects have is of no concern.
    * @throws DomainError `BackupNotExists`: nothing there; `ValidationError`: damaged, or unknown to this version; `Forbidden`
    */
   async import(projectId: string, request: ImportRequest): Promise<BackupEntity> {
@@ -29,7 +30,11 @@ export class ImportService {
     const location = await this.stores.locationOfSource(source, projectId);
     const manifest = await readManifest(await this.stores.open(location));
     const row = importedRow(projectId, manifest, location);
+    if (request.adopt) row.imported = !isOwn(row, manifest);
+    if (request.adopt && row.imported)
+      throw validationError('"adopt" is for a backup of this project in the deployment\'s own store.');
     await this.catalogue.insert(this.dataSource.manager, row);
+    await this.mend(row);
     const kept = await this.catalogue.find(projectId, manifest.backup_id);
     // Inserted or found, and gone again: its deletion ended between the two statements.
     if (kept === null)
@@ -39,6 +44,23 @@ export class ImportService {
       });
     return kept;
   }
+
+  /** What was there already: adopted now, or found whole where it was thought to have failed (its record is older than its end). */
+  private async mend(row: BackupEntity): Promise<void> {
+    const { projectId, id, internal, locationUrl, imported } = row;
+    if (!imported) await this.dataSource.manager.update(BackupEntity, { projectId, id, internal, imported: true }, { imported });
+    const { itemCount, sizeBytes, tableSizeBytes, formatVersion, finishedAt, status, restorable } = row;
+    await this.dataSource.manager.update(
+      BackupEntity,
+      { projectId, id, status: 'CREATE_FAILED', ...(internal ? { internal } : { locationUrl }) },
+      { itemCount, sizeBytes, tableSizeBytes, formatVersion, finishedAt, status, restorable, error: null },
+    );
+  }
+}
+
+/** Does it lie where this deployment put it for this project? */
+function isOwn(row: BackupEntity, manifest: ArchiveManifest): boolean {
+  return row.internal && manifest.project_id === row.projectId && row.locationUrl.endsWith(`/${row.id}`);
 }
 
 function importedRow(projectId: string, manifest: ArchiveManifest, location: BackupLocation): BackupEntity {

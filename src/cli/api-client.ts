@@ -6,6 +6,8 @@ const DEFAULT_URL = 'http://127.0.0.1:8480';
 /** A call that is not answered by then has failed. */
 const TIMEOUT_MILLIS = 60_000;
 const PAGE = 1000;
+/** Of found backups: each page has the gateway read so many manifests. */
+const FIND_PAGE = 200;
 
 export interface JobProgress {
   readonly phase: string;
@@ -30,6 +32,21 @@ export type ResourceKind = 'backup' | 'restore_job';
 const PLURAL: Readonly<Record<ResourceKind, string>> = { backup: 'backups', restore_job: 'restores' };
 const LISTED: Readonly<Record<ResourceKind, string>> = { backup: 'backups', restore_job: 'restore_jobs' };
 
+/** What lies at a place. */
+export interface FoundBackup extends Readonly<Record<string, unknown>> {
+  readonly location: string;
+  readonly status: 'COMPLETE' | 'INCOMPLETE' | 'UNREADABLE';
+  readonly own_store: boolean;
+  readonly in_catalogue: boolean;
+  readonly project_id?: string;
+  readonly error?: { readonly type: string; readonly message: string };
+}
+
+interface FoundPage {
+  readonly found: FoundBackup[];
+  readonly last_evaluated_location?: string;
+}
+
 /** A resource and what it is. */
 export interface Found {
   readonly kind: ResourceKind;
@@ -39,11 +56,16 @@ export interface Found {
 
 /** The management API of one project, in MagnetoDB's deployed dialect. */
 export class ApiClient {
+  private readonly base: string;
+
   private constructor(
-    private readonly base: string,
+    private readonly gateway: string,
+    project: string,
     private readonly token: string,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.base = `${gateway}/v1/management/${encodeURIComponent(project)}`;
+  }
 
   /** By options, then environment. @throws CliError if something is missing */
   static of(call: Call): ApiClient {
@@ -55,7 +77,7 @@ export class ApiClient {
       throw usageError('the gateway’s URL must look like https://host[:port][/path]');
     if (!project) throw usageError('which project? Give --project or set MAGNETODB_PROJECT');
     if (!token) throw usageError('no token: set MAGNETODB_TOKEN, or give --token');
-    return new ApiClient(`${url.replace(/\/+$/, '')}/v1/management/${encodeURIComponent(project)}`, token, signal);
+    return new ApiClient(url.replace(/\/+$/, ''), project, token, signal);
   }
 
   createBackup(table: string, body: unknown): Promise<Resource> {
@@ -72,6 +94,22 @@ export class ApiClient {
 
   importBackup(body: unknown): Promise<Resource> {
     return this.call('POST', '/backups/import', body);
+  }
+
+  /** What lies below a source, page by page. */
+  async *findBackups(body: Readonly<Record<string, unknown>>): AsyncGenerator<FoundBackup[]> {
+    let last: string | undefined;
+    do {
+      const start = last === undefined ? {} : { exclusive_start_location: last };
+      const page = await this.call<FoundPage>('POST', '/backups/find', { ...body, ...start, limit: FIND_PAGE });
+      yield page.found;
+      last = page.last_evaluated_location;
+    } while (last !== undefined);
+  }
+
+  /** The same gateway and token, for another project. */
+  ofProject(project: string): ApiClient {
+    return new ApiClient(this.gateway, project, this.token, this.signal);
   }
 
   delete({ kind, id, resource }: Found, query: Record<string, string> = {}): Promise<Resource> {

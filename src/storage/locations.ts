@@ -19,6 +19,7 @@ import {
 } from '../kernel';
 import { AllowList, AllowListSettings, forbidden } from './allow-list';
 import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
+import { FoundPlace, placesIn, projectFolder, searchedWithin } from './found-places';
 import { keyChecked } from './key-checked';
 import { ObjectStore, bufferSource } from './object-store';
 import { RetryOptions, retrying } from './retrying';
@@ -96,7 +97,7 @@ export class ObjectStoreRegistry {
     if (location.type === 'internal') {
       return {
         type: 'internal',
-        url: locationBelow(this.internal, projectFolder(backup.projectId), backup.backupId).href,
+        url: locationBelow(this.internal, folderOf(backup.projectId), backup.backupId).href,
       };
     }
     await this.checkExternal(location.url);
@@ -116,7 +117,7 @@ export class ObjectStoreRegistry {
     }
     const [folder, backupId, ...rest] = parts;
     if (
-      folder !== projectFolder(projectId) ||
+      folder !== folderOf(projectId) ||
       backupId === undefined ||
       parseUuid(backupId) !== backupId ||
       rest.length > 0
@@ -135,6 +136,10 @@ export class ObjectStoreRegistry {
     const root = parseLocationUrl(location.url, 'the location of the backup');
     const target =
       location.type === 'internal' ? this.internalTarget(root) : await this.externalTarget(root, location.credentials);
+    return this.openTarget(target, location);
+  }
+
+  private openTarget(target: StoreTarget, location: BackupLocation): ObjectStore {
     const store = this.adapterFor(target.root)(target);
     const decorated = this.options.decorate?.(store, location) ?? store;
     return keyChecked(retrying(decorated, this.settings.retry));
@@ -158,6 +163,26 @@ export class ObjectStoreRegistry {
     } finally {
       await store.delete(name).catch(() => undefined);
     }
+  }
+
+  /**
+   * Places below a source where backups seem to lie, in order of their URLs; no source: in the own store. What is in the own store is shown to its
+   * project alone, or to whoever may see every project (`projectId` undefined).
+   * @throws DomainError as `locationOfSource`
+   */
+  async find(source: BackupSource | undefined, projectId: string | undefined): Promise<FoundPlace[]> {
+    const external = source && partsBelow(this.internal, source.url) === undefined ? source : undefined;
+    if (external) {
+      const root = backupRootOf(external.url);
+      const target = await this.externalTarget(root, external.credentials);
+      const location: BackupLocation = { type: 'external', url: root.href };
+      return placesIn(this.openTarget(target, location), { type: 'external', root, folders: [] }, credentialsOf(external));
+    }
+    const folder = projectId === undefined ? undefined : folderOf(projectId);
+    const searched = searchedWithin(this.internal, source, folder);
+    const { root } = searched;
+    const target = { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials };
+    return placesIn(this.openTarget(target, { type: 'internal', url: root.href }), searched, {});
   }
 
   /** The store may have moved since the URL was kept; a backup's place in it stays the same. */
@@ -219,10 +244,8 @@ async function realFolder(location: LocationUrl): Promise<string | undefined> {
   }
 }
 
-/** A project's folder in the internal store: its id, or where that is no safe object name, `_` and its UTF-8 bytes in hex. */
-function projectFolder(projectId: string): string {
-  if (/^[0-9a-z][0-9a-z_-]{0,99}$/.test(projectId)) return projectId;
-  const bytes = Buffer.from(projectId);
-  if (bytes.length === 0 || bytes.length > 100) throw validationError('the project id must have 1 to 100 bytes');
-  return `_${bytes.toString('hex')}`;
+function folderOf(projectId: string): string {
+  const folder = projectFolder(projectId);
+  if (folder === undefined) throw validationError('the project id must have 1 to 100 bytes');
+  return folder;
 }

@@ -43,6 +43,7 @@ const PROJECT_CALLS: typeof TABLE_CALLS = [
   ['get', '/backups', [200, 400], [...LIST_QUERY, 'exclusive_start_backup_id', 'name'], false],
   ['get', '/restores', [200, 400], [...LIST_QUERY, 'exclusive_start_restore_job_id'], false],
   ['post', '/backups/import', [200, 400, 404], [], true],
+  ['post', '/backups/find', [200, 400, 404], [], true],
 ];
 const PREFIXES = {
   spec: { table: '/v1/{project_id}/management/{table}', project: '/v1/{project_id}/management' },
@@ -213,7 +214,7 @@ describe('the served OpenAPI document', () => {
       'paused',
       'rate_limit',
     ]);
-    expect(Object.keys(body('post', `${project}/backups/import`).properties).sort()).toEqual(['source', 'strategy']);
+    expect(Object.keys(body('post', `${project}/backups/import`).properties).sort()).toEqual(['adopt', 'source', 'strategy']);
   });
 
   it('names the keys of errors and progress', () => {

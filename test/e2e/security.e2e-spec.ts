@@ -58,6 +58,7 @@ function callsWithBody(): [string, string][] {
       ['POST', `${client.table(table)}/restores`],
       ['PATCH', `${client.table(table)}/restores/${UNKNOWN_ID}`],
       ['POST', `${client.projectPath}/backups/import`],
+      ['POST', `${client.projectPath}/backups/find`],
     ];
   });
   const onTable = ['put_item', 'get_item', 'update_item', 'delete_item', 'query', 'scan'].map((call): [string, string] => ['POST', `/v1/data/demo/tables/${table}/${call}`]);

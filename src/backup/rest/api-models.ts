@@ -258,6 +258,12 @@ function backupModels(dialect: Dialect): BackupModels {
     importBackup: apiModel(modelName(dialect, 'ImportBackup'), {
       source: SOURCE_KEY,
       strategy: RESTORE_STRATEGY_REQUEST,
+      adopt: {
+        type: 'boolean',
+        ...OPTIONAL,
+        default: false,
+        description: 'A backup in the deployment’s own store is the project’s own again: deleting it deletes its data.',
+      },
     }),
     jobChange: JobChangeModel,
     backupChange: BackupChangeModel,

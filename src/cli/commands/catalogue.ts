@@ -2,7 +2,7 @@ import { ApiClient, Found, Resource, ResourceKind } from '../api-client';
 import { Call, Command } from '../command';
 import { EXIT, usageError } from '../exit-codes';
 import { showBytes, showCount, showValue, tableLines } from '../output';
-import { STRATEGY_OPTIONS, WAIT_OPTIONS, present, readStrategy } from '../request-bodies';
+import { WAIT_OPTIONS } from '../request-bodies';
 import { follow, showResource } from '../watching';
 
 export const list: Command = {
@@ -80,20 +80,6 @@ export const deleteCommand: Command = {
     const resource = await client.delete(found, queryOf(call, found));
     if (call.flag('wait') && found.kind === 'backup') return follow(call, client, { ...found, resource }, false);
     await showResource(call, resource);
-    return EXIT.ok;
-  },
-};
-
-export const importCommand: Command = {
-  name: 'import',
-  summary: 'put a backup found at a URL into the project’s catalogue',
-  arguments: ['URL'],
-  online: true,
-  options: STRATEGY_OPTIONS,
-  examples: ['import file:///backups/0190a5b2-…'],
-  async run(call) {
-    const body = present({ source: call.required(0), strategy: await readStrategy(call) });
-    await showResource(call, await ApiClient.of(call).importBackup(body));
     return EXIT.ok;
   },
 };

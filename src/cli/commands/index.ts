@@ -1,8 +1,9 @@
 import { Command } from '../command';
 import { cat } from './cat';
-import { deleteCommand, importCommand, list, show, watch } from './catalogue';
+import { deleteCommand, list, show, watch } from './catalogue';
 import { create } from './create';
 import { exportCommand } from './export';
+import { importCommand } from './import';
 import { inspect } from './inspect';
 import { restore } from './restore';
 import { verify } from './verify';

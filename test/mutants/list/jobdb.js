@@ -2,6 +2,7 @@ const rows = require('../rows');
 
 /** What verification, the job database's backup, import of everything and rolling upgrades promise. */
 const VERIFY = 'test/e2e/verification.e2e-spec.ts';
+const ALL = 'test/e2e/import-all.e2e-spec.ts';
 const HANDLER = 'src/catalogue/backup-verify.handler.ts';
 const SERVICE = 'src/catalogue/verification.service.ts';
 const BACKUPS = 'src/backup/backup.service.ts';
@@ -32,6 +33,27 @@ module.exports = [
   ...rows(BACKUPS, VERIFY, [
     ['verify-outlives-deletion', 'a deletion ends the verification', "if (row.verifyJobId !== null)\n      await this.queue.cancel", "if (row.verifyJobId === '')\n      await this.queue.cancel", 'deleted meanwhile'],
     ['verify-not-paused', 'a verification can be paused', "=== 'RUNNING' ? row.verifyJobId : null", "=== 'RUNNING' ? null : row.verifyJobId", 'can be paused'],
+  ]),
+  ...rows('src/catalogue/import.service.ts', ALL, [
+    ['import-all-not-adopted', 'what lies in the own store is the project’s own again', 'if (request.adopt) row.imported = !isOwn(row, manifest);', '', 'is there again'],
+    ['import-adopts-anything', 'only what the deployment made for the project is adopted', 'if (request.adopt && row.imported)', 'if (request.adopt && row.imported && !row.internal)', 'adopts only'],
+    ['import-leaves-failed', 'a whole backup is not a failed one', 'await this.mend(row);', '', 'takes for failed'],
+  ]),
+  ...rows('src/catalogue/find.service.ts', ALL, [
+    ['find-all-for-anybody', 'only an admin of the deployment sees all projects', 'if (request.allProjects && !this.policy', 'if (request.limit === 0 && !this.policy', 'neither another'],
+    ['find-shows-others', 'outside the own store a project sees its own', 'request.allProjects || backup.ownStore || backup.projectId === projectId', "request.allProjects || backup.ownStore || projectId !== ''", 'neither another'],
+    ['find-trusts-the-folder', 'in the own store a manifest is of its folder', 'if (manifest.project_id !== projectId || manifest.backup_id !== lastPartOf(url))', "if (projectId === '')", 'imports the others'],
+    ['find-one-page', 'what is found comes in pages', 'rest.length > asked.length ? asked.at(-1)?.location.url : undefined', 'undefined', 'page by page in the spec'],
+    ['find-forgets-the-catalogue', 'what is in the catalogue is known', 'inCatalogue: known.has(', "inCatalogue: known.size < 0 && known.has(", 'is there again'],
+  ]),
+  ...rows('src/storage/found-places.ts', ALL, [
+    ['find-in-another-project', 'a source in the own store is the project’s', 'const inside = folder === undefined || folders[0] === folder;', 'const inside = true;', 'neither another'],
+    ['find-aside', 'a backup has one place in the own store', 'if (rest.length > 0 || parseUuid(backupId) !== backupId) return undefined;', 'if (rest.length > 0) return undefined;', 'imports the others'],
+    ['find-unfinished', 'what has no manifest is no backup', "mark[2] === 'manifest')", "mark[2] !== 'nothing')", 'imports the others'],
+  ]),
+  ...rows('src/cli/commands/import.ts', ALL, [
+    ['import-all-exit-code', 'the exit code tells that something was passed over', 'return counts.skipped > 0 ? EXIT.failed : EXIT.ok;', 'return EXIT.ok;', 'imports the others'],
+    ['import-all-into-one', 'each backup comes into its own project', 'await client.ofProject(project_id).importBackup(body);', 'await client.importBackup(body);', 'is there again'],
   ]),
   ...rows('src/cli/watching.ts', VERIFY, [
     ['verify-exit-code', 'exit code 1 tells of damage', "const unproved = isVerifying(last) && verification?.status !== 'PASSED';", "const unproved = isVerifying(last) && verification?.status === 'RUNNING';", 'asks the gateway by id'],
