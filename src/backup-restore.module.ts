@@ -2,6 +2,7 @@ import { DynamicModule, Module } from '@nestjs/common';
 import { BackupModule } from './backup';
 import { BackupRestoreAsyncOptions, BackupRestoreCoreModule } from './backup-restore.core';
 import { CatalogueModule } from './catalogue';
+import { DeadLettersModule } from './dead-letters';
 import { MaintenanceModule } from './maintenance';
 import { RestoreModule } from './restore';
 
@@ -14,7 +15,7 @@ export class BackupRestoreModule {
   static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
     return {
       module: BackupRestoreModule,
-      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, CatalogueModule],
+      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, CatalogueModule, DeadLettersModule],
       exports: [BackupRestoreCoreModule],
     };
   }

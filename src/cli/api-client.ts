@@ -1,10 +1,8 @@
 import { Uuid, parseUuid } from '../kernel';
+import { ApiConnection } from './api-connection';
 import { Call } from './command';
-import { CliError, EXIT, exitCodeOfStatus, usageError } from './exit-codes';
+import { CliError, EXIT, usageError } from './exit-codes';
 
-const DEFAULT_URL = 'http://127.0.0.1:8480';
-/** A call that is not answered by then has failed. */
-const TIMEOUT_MILLIS = 60_000;
 const PAGE = 1000;
 /** Of found backups: each page has the gateway read so many manifests. */
 const FIND_PAGE = 200;
@@ -56,28 +54,17 @@ export interface Found {
 
 /** The management API of one project, in MagnetoDB's deployed dialect. */
 export class ApiClient {
-  private readonly base: string;
-
   private constructor(
-    private readonly gateway: string,
-    project: string,
-    private readonly token: string,
-    private readonly signal: AbortSignal,
-  ) {
-    this.base = `${gateway}/v1/management/${encodeURIComponent(project)}`;
-  }
+    private readonly connection: ApiConnection,
+    /** Path of the project's calls. */
+    private readonly base: string,
+  ) {}
 
   /** By options, then environment. @throws CliError if something is missing */
   static of(call: Call): ApiClient {
-    const { env, signal } = call.io;
-    const url = call.text('url') ?? env['MAGNETODB_URL'] ?? DEFAULT_URL;
-    const project = call.text('project') ?? env['MAGNETODB_PROJECT'];
-    const token = call.text('token') ?? env['MAGNETODB_TOKEN'];
-    if (!/^https?:\/\/[^/@?#]+(\/[^?#]*)?$/i.test(url))
-      throw usageError('the gateway’s URL must look like https://host[:port][/path]');
+    const project = call.text('project') ?? call.io.env['MAGNETODB_PROJECT'];
     if (!project) throw usageError('which project? Give --project or set MAGNETODB_PROJECT');
-    if (!token) throw usageError('no token: set MAGNETODB_TOKEN, or give --token');
-    return new ApiClient(url.replace(/\/+$/, ''), project, token, signal);
+    return new ApiClient(ApiConnection.of(call), projectPath(project));
   }
 
   createBackup(table: string, body: unknown): Promise<Resource> {
@@ -109,7 +96,7 @@ export class ApiClient {
 
   /** The same gateway and token, for another project. */
   ofProject(project: string): ApiClient {
-    return new ApiClient(this.gateway, project, this.token, this.signal);
+    return new ApiClient(this.connection, projectPath(project));
   }
 
   delete({ kind, id, resource }: Found, query: Record<string, string> = {}): Promise<Resource> {
@@ -160,43 +147,18 @@ export class ApiClient {
     return resource !== undefined && idOf(kind, resource) === id ? { kind, id, resource } : undefined;
   }
 
-  private async call<T = Resource>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await this.send(method, path, body);
-    const answer = parseAnswer(response.text);
-    if (response.status >= 200 && response.status < 300 && answer !== undefined) return answer as T;
-    const error = answer?.['error'] as { type?: unknown; message?: unknown } | undefined;
-    throw new CliError(
-      exitCodeOfStatus(response.status),
-      typeof error?.type === 'string' ? error.type : 'UnexpectedAnswer',
-      typeof error?.message === 'string'
-        ? error.message
-        : `the server answered ${response.status}, and not as a MagnetoDB gateway does`,
-    );
-  }
-
-  private async send(method: string, path: string, body: unknown): Promise<{ status: number; text: string }> {
-    try {
-      const response = await fetch(this.base + path, {
-        method,
-        headers: { 'X-Auth-Token': this.token, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // A redirection would carry the token elsewhere.
-        redirect: 'manual',
-        signal: AbortSignal.any([this.signal, AbortSignal.timeout(TIMEOUT_MILLIS)]),
-      });
-      return { status: response.status, text: await response.text() };
-    } catch (error) {
-      this.signal.throwIfAborted();
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      const code = (cause as NodeJS.ErrnoException).code ?? (cause as Error).name;
-      throw new CliError(EXIT.unavailable, 'ServiceUnavailable', `the gateway cannot be reached (${code})`);
-    }
+  private call<T = Resource>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.connection.call<T>(method, this.base + path, body);
   }
 }
 
 /** The id of a resource in its canonical spelling. */
 export function idOf(kind: ResourceKind, resource: Resource): Uuid {
   return parseUuid(String(resource[`${kind}_id`])) ?? '';
+}
+
+function projectPath(project: string): string {
+  return `/v1/management/${encodeURIComponent(project)}`;
 }
 
 function tablePath(table: string): string {
@@ -207,15 +169,4 @@ function idBefore(id: Uuid): Uuid {
   const value = BigInt(`0x${id.replaceAll('-', '')}`);
   const hex = (value === 0n ? 0n : value - 1n).toString(16).padStart(32, '0');
   return parseUuid(hex) ?? id;
-}
-
-function parseAnswer(text: string): Record<string, unknown> | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null && !Array.isArray(json)
-      ? (json as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

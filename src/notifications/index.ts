@@ -1,5 +1,5 @@
 export { DeliveryState, EventDeliveryEntity, EventEntity } from './event.entity';
-export { DeadLetter, DeadLetters } from './dead-letters';
+export { DeadLetter, DeadLetterQuery, DeadLetters } from './dead-letters';
 export { EventOperation, EventPhase, NewEvent, NotificationEvent } from './event';
 export { InProcessSender } from './in-process';
 export { LogSender } from './log';

@@ -45,9 +45,16 @@ const PROJECT_CALLS: typeof TABLE_CALLS = [
   ['post', '/backups/import', [200, 400, 404], [], true],
   ['post', '/backups/find', [200, 400, 404], [], true],
 ];
+/** Of the deployment as a whole: for its administrators only, in no dialect. */
+const DEPLOYMENT_CALLS: typeof TABLE_CALLS = [
+  ['get', '/dead-letters', [200, 400], ['limit', 'exclusive_start_dead_letter_id', 'sender', 'project_id'], false],
+  ['post', '/dead-letters/{dead_letter_id}/retry', [202, 400, 404, 409], [], false],
+  ['delete', '/dead-letters/{dead_letter_id}', [200, 400, 404], [], false],
+];
+const DEPLOYMENT = '/v1/management/notifications';
 const PREFIXES = {
-  spec: { table: '/v1/{project_id}/management/{table}', project: '/v1/{project_id}/management' },
-  deployed: { table: '/v1/management/{project_id}/tables/{table}', project: '/v1/management/{project_id}' },
+  spec: { table: '/v1/{project_id}/management/{table}', project: '/v1/{project_id}/management', deployment: DEPLOYMENT },
+  deployed: { table: '/v1/management/{project_id}/tables/{table}', project: '/v1/management/{project_id}', deployment: DEPLOYMENT },
 };
 
 const MORE_BACKUP =
@@ -115,6 +122,7 @@ describe('the served OpenAPI document', () => {
   const calls = (['spec', 'deployed'] as const).flatMap((dialect) => [
     ...TABLE_CALLS.map((call) => [dialect, 'table' as const, ...call] as const),
     ...PROJECT_CALLS.map((call) => [dialect, 'project' as const, ...call] as const),
+    ...(dialect === 'spec' ? DEPLOYMENT_CALLS : []).map((call) => [dialect, 'deployment' as const, ...call] as const),
   ]);
 
   it('has exactly the management calls of the contract', () => {

@@ -2,6 +2,7 @@ import { Command } from '../command';
 import { cat } from './cat';
 import { deleteCommand, list, show, watch } from './catalogue';
 import { create } from './create';
+import { deadLetters } from './dead-letters';
 import { exportCommand } from './export';
 import { importCommand } from './import';
 import { inspect } from './inspect';
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   restore,
   deleteCommand,
   importCommand,
+  deadLetters,
   inspect,
   verify,
   cat,

@@ -6,7 +6,7 @@ module.exports = [
   {
     name: 'cli-follows-redirections',
     promise: 'the command line sends its token nowhere else',
-    file: 'src/cli/api-client.ts',
+    file: 'src/cli/api-connection.ts',
     find: "redirect: 'manual',",
     replace: "redirect: 'follow',",
     test: ONLINE,
