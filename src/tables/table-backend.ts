@@ -163,7 +163,8 @@ export interface LockedTable {
  * The tables port: MagnetoDB tables as any backend keeps them. All that a host gives to the plugin.
  *
  * Rules for every adapter (test/contract/table-backend.contract.ts shows each):
- * - An unknown table is `TableNotExistsException`; a table in MAINTENANCE is `TableLocked` (with `retryAfterSeconds`) for every data call.
+ * - An unknown table is `TableNotExistsException`; a table in MAINTENANCE is `TableLocked` (with `retryAfterSeconds`) for every data call, one in
+ *   DELETING `ResourceInUseException`, for `dropTable`, `lock` and publishing as well.
  * - A backend that cannot be reached is `ServiceUnavailable`, `transient`.
  * - No call ever shows or stores half an item. An expired item does not exist, for conditions neither.
  * - Bounds, cursors and handles are opaque strings or plain JSON; they outlive the process and are good in any other process of the deployment.
@@ -186,6 +187,16 @@ export interface TableBackend {
   listUsage(projectId?: string): Promise<TableDescription[]>;
   /** The answer's status is DELETING. A table in MAINTENANCE is `TableLocked`. */
   dropTable(ref: TableRef): Promise<TableDescription>;
+  /**
+   * The first half of a drop: from now on the table is DELETING, and its content is still read through handles. When it resolves, no data call
+   * that was let in before is on its way any more, in any process. Again by the same owner: the same. In MAINTENANCE: `TableLocked`; by
+   * another owner: `ResourceInUseException`.
+   */
+  beginDrop(ref: TableRef, owner: string): Promise<TableDescription>;
+  /** The other half: the table goes. Idempotent: one that this owner is not dropping (gone already, or made anew) is left alone. */
+  finishDrop(ref: TableRef, owner: string): Promise<void>;
+  /** The table is ACTIVE again. Idempotent; another owner's drop is left alone. */
+  cancelDrop(ref: TableRef, owner: string): Promise<void>;
 
   // -- Items ----------------------------------------------------------------------------------------------
   getItem(ref: TableRef, key: Key, options: { consistent: boolean }): Promise<StoredItem | undefined>;

@@ -1,6 +1,7 @@
 import { describeBackups } from './table-backend/backup.contract';
 import { describeBuilds } from './table-backend/builds.contract';
 import { describeConcurrency } from './table-backend/concurrency.contract';
+import { describeDrops } from './table-backend/drops.contract';
 import { MakeHarness } from './table-backend/harness';
 import { describeItems } from './table-backend/items.contract';
 import { describeLocks } from './table-backend/locks.contract';
@@ -19,5 +20,6 @@ export function describeTableBackendContract(name: string, make: MakeHarness): v
     describeBuilds(make);
     describeMerges(make);
     describeLocks(make);
+    describeDrops(make);
   });
 }

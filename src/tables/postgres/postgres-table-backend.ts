@@ -41,6 +41,7 @@ import { RangeReader } from './range-reader';
 import { Registry } from './registry';
 import { Services } from './services';
 import { sweep } from './sweep';
+import { TableDrops } from './table-drops';
 import { TableAdmin } from './table-admin';
 import { TableLocks } from './table-locks';
 
@@ -65,6 +66,7 @@ class PostgresTableBackend implements TableBackend {
   };
   readonly native: NativeTables;
   private readonly tables: TableAdmin;
+  private readonly drops: TableDrops;
   private readonly writer: ItemWriter;
   private readonly reader: ItemReader;
   private readonly ranges: RangeReader;
@@ -74,6 +76,7 @@ class PostgresTableBackend implements TableBackend {
 
   constructor(private readonly services: Services) {
     this.tables = new TableAdmin(services);
+    this.drops = new TableDrops(services, this.tables);
     this.writer = new ItemWriter(services);
     this.reader = new ItemReader(services);
     this.ranges = new RangeReader(services);
@@ -108,6 +111,18 @@ class PostgresTableBackend implements TableBackend {
 
   dropTable(ref: TableRef): Promise<TableDescription> {
     return translated(() => this.tables.drop(ref));
+  }
+
+  beginDrop(ref: TableRef, owner: string): Promise<TableDescription> {
+    return translated(() => this.drops.begin(ref, owner));
+  }
+
+  finishDrop(ref: TableRef, owner: string): Promise<void> {
+    return translated(() => this.drops.finish(ref, owner));
+  }
+
+  cancelDrop(ref: TableRef, owner: string): Promise<void> {
+    return translated(() => this.drops.cancel(ref, owner));
   }
 
   /** Every read is consistent here. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TableRef, TableSchema, hasLoneSurrogate, parseUuid, schemaFromJson, tableLocked } from '../../kernel';
+import { DomainError, TableRef, TableSchema, hasLoneSurrogate, parseUuid, schemaFromJson, tableLocked } from '../../kernel';
 import { Queryable } from './database';
 import { SQL_STATE, sqlState, tableChanged, tableNotExists } from './errors';
 import { KeyLayout } from './key-layout';
@@ -23,6 +23,8 @@ export interface TableRow {
   readonly createdAt: number;
   /** Milliseconds until the lock's deadline when the row was read, by the server's clock; void if not positive. Null: no lock. */
   readonly lockLeft: number | null;
+  /** Who is dropping the table; null: nobody. */
+  readonly dropOwner: string | null;
   /**
    * The latest write time of the merges that run (microseconds), null if none does. Ordinary writes must be later than it, even if the
    * server's clock was set back, and deletes leave marks.
@@ -45,7 +47,7 @@ const MAX_REMEMBERED = 1000;
 export const SERVER_NOW = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`;
 
 const TABLE_COLUMNS = `
-  t.project_id, t.name, t.id, t.created_at, t.lock_deadline - ${SERVER_NOW} AS lock_left, c.id AS content_id, c.schema::text AS schema,
+  t.project_id, t.name, t.id, t.created_at, t.lock_deadline - ${SERVER_NOW} AS lock_left, t.drop_owner, c.id AS content_id, c.schema::text AS schema,
   (SELECT max(m.write_time) FROM magnetodb.table_merges m WHERE m.table_id = t.id) AS merge_time
   FROM magnetodb.table_info t JOIN magnetodb.table_contents c ON c.id = t.content_id`;
 
@@ -55,6 +57,7 @@ interface RawTable {
   readonly id: string;
   readonly created_at: string;
   readonly lock_left: string | null;
+  readonly drop_owner: string | null;
   readonly content_id: string;
   readonly schema: string;
   readonly merge_time: string | null;
@@ -87,7 +90,7 @@ export class Registry {
     return table;
   }
 
-  /** @throws DomainError TableNotExistsException, TableLocked */
+  /** @throws DomainError TableNotExistsException, TableLocked, ResourceInUseException */
   async requireUnlocked(db: Queryable, ref: TableRef): Promise<TableRow> {
     const table = await this.require(db, ref);
     requireNoLock(table);
@@ -161,6 +164,7 @@ export class Registry {
       content: this.content(row.content_id, row.schema),
       createdAt: Number(row.created_at),
       lockLeft: row.lock_left === null ? null : Number(row.lock_left),
+      dropOwner: row.drop_owner,
       mergeTime: row.merge_time === null ? null : Number(row.merge_time),
     };
   }
@@ -189,9 +193,10 @@ export function isLocked({ lockLeft }: TableRow): boolean {
   return lockLeft !== null && lockLeft > 0;
 }
 
-/** @throws DomainError TableLocked */
+/** @throws DomainError TableLocked; ResourceInUseException if the table is being dropped */
 export function requireNoLock(table: TableRow): void {
   if (isLocked(table)) throw tableLocked(table.ref.name, (table.lockLeft ?? 0) / 1000);
+  if (table.dropOwner !== null) throw new DomainError('ResourceInUseException', `Table '${table.ref.name}' is being deleted.`);
 }
 
 /** PostgreSQL's text cannot hold U+0000 nor lone surrogates: such a name is nobody's. */

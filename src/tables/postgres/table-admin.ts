@@ -4,6 +4,7 @@ import {
   TableDescription,
   TableRef,
   TableSchema,
+  TableStatus,
   checkSchema,
   newId,
   validationError,
@@ -99,13 +100,18 @@ export class TableAdmin {
       ...row.ref,
       id: row.id,
       schema: row.content.schema,
-      status: isLocked(row) ? 'MAINTENANCE' : 'ACTIVE',
+      status: statusOf(row),
       createdAt: row.createdAt,
       generation: row.content.id,
       itemCount: usage.itemCount,
       sizeBytes: usage.sizeBytes,
     };
   }
+}
+
+function statusOf(row: TableRow): TableStatus {
+  if (row.dropOwner !== null) return 'DELETING';
+  return isLocked(row) ? 'MAINTENANCE' : 'ACTIVE';
 }
 
 /** @throws DomainError ValidationError */

@@ -55,7 +55,7 @@ export class TableLocks {
     const table = await registry.require(db, ref);
     const locked = await db.query(
       `UPDATE magnetodb.table_info SET lock_owner = $2, lock_deadline = ${SERVER_NOW} + $3
-        WHERE id = $1 AND (lock_owner IS NULL OR lock_owner = $2 OR lock_deadline <= ${SERVER_NOW})`,
+        WHERE id = $1 AND drop_owner IS NULL AND (lock_owner IS NULL OR lock_owner = $2 OR lock_deadline <= ${SERVER_NOW})`,
       [table.id, owner, Math.ceil(seconds * 1000)],
     );
     if (locked.count > 0) return;
