@@ -4,7 +4,7 @@ import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CHUNK_RAW_BYTES } from './archive';
 import { AuthModule } from './auth';
-import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, BackupQuota, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
+import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, BACKUP_USERS, BackupQuota, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
 import { BackupRestoreHealth } from './backup-restore.health';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime } from './backup-restore.runtime';
@@ -16,7 +16,7 @@ import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
 import { Clock, Quotas, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
-import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreHandler } from './restore';
+import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreHandler, RunningRestores } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
 import { LockObserver, TABLE_BACKEND } from './tables';
@@ -70,6 +70,7 @@ const PORTS: Provider[] = [
   fromOptions(TABLE_BACKEND, (options) => options.tables),
   fromOptions<Clock>(CLOCK, (options) => options.clock ?? systemClock),
   fromOptions(BackupQuota, backupQuota),
+  { provide: BACKUP_USERS, useClass: RunningRestores },
   fromOptions(STRATEGY_CONFIG, ({ strategies, tables }) => limitStrategies(strategies ?? BUILT_IN_STRATEGIES, { native: tables.native !== undefined })),
   metricsProvider(SENDERS),
   {

@@ -7,7 +7,7 @@ import { BACKUP_CONTROLLERS } from './rest/backups.controller';
 
 /**
  * The REST calls on backups. A global module must give the data source BACKUP_DATA_SOURCE, TABLE_BACKEND, JOB_QUEUE, CLOCK,
- * STRATEGY_CONFIG, BACKUP_OPTIONS, BackupQuota, ObjectStoreRegistry, Policy and KeystoneAuthGuard.
+ * STRATEGY_CONFIG, BACKUP_OPTIONS, BACKUP_USERS, BackupQuota, ObjectStoreRegistry, Policy and KeystoneAuthGuard.
  */
 @Module({
   imports: [HttpModule],

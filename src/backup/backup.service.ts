@@ -13,6 +13,7 @@ import { BackupCatalogue, TableScope } from './backup-catalogue';
 import { BackupEntity } from './backup.entity';
 import { BACKUP_OPTIONS, BackupOptions } from './backup.options';
 import { BackupQuota } from './backup-quota';
+import { BACKUP_USERS, BackupUsers } from './backup-users';
 import { CLOCK, STRATEGY_CONFIG } from './tokens';
 import { RequestTokens, TokenUse, tokenConflict } from './request-tokens';
 import { BackupChange, BackupListQuery, CreateBackupRequest, DeleteBackupQuery, JobChange } from './rest/backup-requests';
@@ -20,6 +21,8 @@ import { BackupView } from './rest/backup.presenter';
 import { findTable, parseTableParam } from './table-finder';
 import { inTransaction } from './transactions';
 
+/** Of restores that stand in a deletion's way, so many are named. */
+const SHOWN_RESTORES = 10;
 /** Locks are short. */
 const LOCKED_RETRY_SECONDS = 1;
 
@@ -42,6 +45,7 @@ export class BackupService {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(BACKUP_OPTIONS) private readonly options: BackupOptions,
     @Inject(STRATEGY_CONFIG) private readonly strategies: StrategyConfig,
+    @Inject(BACKUP_USERS) private readonly users: BackupUsers,
     private readonly stores: ObjectStoreRegistry,
     private readonly policy: Policy,
     private readonly catalogue: BackupCatalogue,
@@ -136,7 +140,7 @@ export class BackupService {
 
   /**
    * Deletes a backup, or cancels and removes one that is being made. Again: the same answer.
-   * @throws DomainError BackupNotExists; ConflictError if it is protected
+   * @throws DomainError BackupNotExists; ConflictError if it is protected, or running restores read it
    */
   async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery): Promise<BackupView> {
     await this.find(address, id);
@@ -164,10 +168,12 @@ export class BackupService {
       throw new DomainError('ConflictError', 'The backup is protected: set "delete_protection" to false before you delete it.');
     if (row.verifyJobId !== null)
       await this.queue.cancel(tx, row.verifyJobId, cancelledBy('The backup was deleted while it was being verified.'));
+    const removeObjects = !row.imported || query.purge;
+    if (removeObjects) await this.checkUnused(tx, row);
     row.deleteJobId = newId();
     // The end of the cancelled job begins the deletion; it waits for the lock that is held here, and then sees DELETING.
     const jobWillDelete = cancelled && row.status === 'CREATING';
-    if (!jobWillDelete) await this.enqueueDelete(tx, row, row.deleteJobId, !row.imported || query.purge);
+    if (!jobWillDelete) await this.enqueueDelete(tx, row, row.deleteJobId, removeObjects);
     row.status = 'DELETING';
     row.error = null;
     row.restorable = null;
@@ -177,6 +183,15 @@ export class BackupService {
       { status: row.status, deleteJobId: row.deleteJobId, error: null, restorable: null },
     );
     return row;
+  }
+
+  private async checkUnused(tx: EntityManager, row: BackupEntity): Promise<void> {
+    const ids = await this.users.runningRestores(tx, row);
+    if (ids.length === 0) return;
+    throw new DomainError(
+      'ConflictError',
+      `The backup is being restored: wait for these restore jobs or cancel them: ${ids.slice(0, SHOWN_RESTORES).join(', ')}`,
+    );
   }
 
   private async enqueueDelete(

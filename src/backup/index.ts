@@ -5,6 +5,7 @@ export { findBackup } from './backup-of-job';
 export { BACKUP_CREATE_JOB, BACKUP_CREATE_NATIVE_JOB, BACKUP_DELETE_JOB, BACKUP_VERIFY_JOB, BackupCreateParams, BackupDeleteParams, BackupVerifyParams } from './backup-job.params';
 export { BACKUP_STATUSES, BackupEntity, BackupObjectEntity, BackupStatus, safeBigint, Verification } from './backup.entity';
 export { BackupQuota } from './backup-quota';
+export { BACKUP_USERS, BackupUsers } from './backup-users';
 export { BackupModule } from './backup.module';
 export { NativeBackupDependencies, NativeBackupHandler } from './native-backup.handler';
 export { BACKUP_OPTIONS, BackupOptions } from './backup.options';

@@ -3,4 +3,5 @@ export { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreParams } from
 export { OnExisting, RESTORE_STATUSES, RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
 export { RestoreDependencies, RestoreHandler } from './restore.handler';
 export { RestoreModule } from './restore.module';
+export { RunningRestores } from './running-restores';
 export { RestoreService } from './restore.service';

@@ -28,6 +28,7 @@ import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreParams } from
 import { RestorePlan, conflictError } from './restore-plan';
 import { Archive, RestorePlanner } from './restore-planner';
 import { RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
+import { holdBackup } from './running-restores';
 
 /** What a POST to restores comes to. */
 export type RestoreOutcome = { readonly plan: RestorePlan } | { readonly view: RestoreView };
@@ -139,6 +140,7 @@ export class RestoreService {
     try {
       return await inTransaction(this.dataSource, async (tx) => {
         if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;
+        await holdBackup(tx, row);
         await tx.insert(RestoreEntity, { ...row });
         await this.enqueue(tx, row, plan, archive);
         return true;

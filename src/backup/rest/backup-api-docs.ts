@@ -119,7 +119,7 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
         },
       ],
       successes: [{ status: 200, description: 'The backup, in status DELETING.', model: models.backup }],
-      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: it is protected, or incremental backups build on it.' },
+      errors: { 400: '', 404: 'BackupNotExists.', 409: 'ConflictError: it is protected, running restores read it (they are named), or incremental backups build on it.' },
     },
   };
 }
