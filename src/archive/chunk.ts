@@ -102,6 +102,7 @@ export function chunkEntryFromJson(json: unknown, object = 'a chunk entry'): Chu
 /**
  * The items of a chunk, in batches. Its stored bytes are proved before the first item comes; counts and digest, which need every
  * line, before the last batch does.
+ * @param digest an empty one, which takes in every item
  * @throws DomainError ArchiveDamaged naming the chunk (and line) if it is missing or not what the entry says
  */
 export async function* readChunk(
@@ -109,10 +110,10 @@ export async function* readChunk(
   entry: ChunkEntry,
   schema: TableSchema,
   signal?: AbortSignal,
+  digest = new TableDigest(),
 ): AsyncGenerator<DecodedItem[]> {
   const { raw, contents } = await fetchChunk(store, entry, signal);
   const items = contents === 'pgcopy' ? itemsOfRows(raw, entry, schema) : itemsOfLines(raw, entry, schema);
-  const digest = new TableDigest();
   let expiring = 0;
   let batch: DecodedItem[] = [];
   let batchBytes = 0;
@@ -172,8 +173,13 @@ function* itemsOfLines(raw: Buffer, entry: ChunkEntry, schema: TableSchema): Gen
     const end = raw.indexOf(NEWLINE, start);
     line++;
     if (end < 0) throw damaged(entry.name, `is damaged: line ${line} has no end`);
-    const bytes = raw.subarray(start, end);
-    yield decoded(entry, `line ${line}`, () => decodeLine(schema, bytes));
+    let item: DecodedItem;
+    try {
+      item = decodeLine(schema, raw.subarray(start, end));
+    } catch (error) {
+      throw damagedAt(entry, `line ${line}`, error);
+    }
+    yield item;
     start = end + 1;
   }
 }
@@ -182,8 +188,14 @@ function* itemsOfRows(raw: Buffer, entry: ChunkEntry, schema: TableSchema): Gene
   let count = 0;
   for (const row of new RowWalk(raw, entry.name, schema).rows()) {
     const { expiresAt } = row;
-    const bytes = raw.subarray(row.itemStart, row.itemEnd);
-    yield decoded(entry, `row ${++count}`, () => decodeItem(schema, bytes, expiresAt));
+    count++;
+    let item: DecodedItem;
+    try {
+      item = decodeItem(schema, raw.subarray(row.itemStart, row.itemEnd), expiresAt);
+    } catch (error) {
+      throw damagedAt(entry, `row ${count}`, error);
+    }
+    yield item;
   }
 }
 
@@ -205,11 +217,6 @@ async function fetchChunk(
   };
 }
 
-function decoded(entry: ChunkEntry, where: string, decode: () => DecodedItem): DecodedItem {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof DomainError) throw damaged(entry.name, `is damaged: ${where}: ${error.message}`);
-    throw error;
-  }
+function damagedAt(entry: ChunkEntry, where: string, error: unknown): unknown {
+  return error instanceof DomainError ? damaged(entry.name, `is damaged: ${where}: ${error.message}`) : error;
 }

@@ -72,12 +72,8 @@ export async function digestChunk(
   } = {},
 ): Promise<TableDigest> {
   const digest = new TableDigest();
-  for await (const batch of readChunk(store, entry, schema, options.signal)) {
-    let bytes = 0;
-    for (const item of batch) {
-      digest.add(item.bucket, item.digest);
-      bytes += item.canonical.length;
-    }
+  for await (const batch of readChunk(store, entry, schema, options.signal, digest)) {
+    const bytes = batch.reduce((sum, item) => sum + item.canonical.length, 0);
     await options.onBatch?.({ items: batch.length, bytes });
   }
   return digest;

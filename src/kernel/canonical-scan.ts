@@ -1,5 +1,5 @@
 import { canonicalNumber } from './number';
-import { AttributeValue, Item, ScalarType, TableSchema } from './model';
+import { TableSchema } from './model';
 
 const [QUOTE, BACKSLASH, SPACE, COLON, COMMA] = [0x22, 0x5c, 0x20, 0x3a, 0x2c];
 const [OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d];
@@ -8,6 +8,8 @@ const [S, N, B, M] = [0x53, 0x4e, 0x42, 0x4d];
 const MAX_NAME_BYTES = 255;
 /** A plain number of so many digits is within every limit; longer ones are looked at thoroughly. */
 const SURELY_PLAIN_DIGITS = 38;
+const INITIAL_KEY_BYTES = 512;
+const EMPTY = Buffer.alloc(0);
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 /** Byte → value of the base64 digit, 255: it is none. */
@@ -19,8 +21,9 @@ for (const char of `${BASE64.slice(0, 62)}_.-`) NAME_BYTE[char.charCodeAt(0)] = 
 
 /** What is needed of an item to store it, read without making an object of every attribute. */
 export interface ScannedItem {
-  /** The attributes that the table's schema defines. */
-  readonly defined: Item;
+  /** Where the attributes that the table's schema defines stand: see `DecodedItem`. */
+  readonly places: readonly number[];
+  /** Good until the next item is scanned. */
   readonly canonicalKey: Buffer;
 }
 
@@ -30,48 +33,65 @@ export interface ScannedItem {
  * is merely spelt otherwise: then the thorough way decides. The bytes must be valid UTF-8.
  */
 export function scanCanonicalItem(schema: TableSchema, bytes: Buffer): ScannedItem | undefined {
-  return new Scanner(schema, bytes, definedAttributes(schema)).item();
+  return scannerOf(schema)?.item(bytes);
 }
 
-/** An attribute that the schema defines: name and type in bytes. */
+/** An attribute that the schema defines: name and type in bytes, and its number. */
 interface DefinedAttribute {
   readonly name: string;
   readonly nameBytes: Buffer;
-  readonly type: ScalarType;
+  readonly kind: number;
+  readonly index: number;
 }
 
-const knownSchemas = new WeakMap<TableSchema, readonly DefinedAttribute[] | undefined>();
+const scanners = new WeakMap<TableSchema, Scanner | undefined>();
+/** The last one that was asked for: mostly the next one, too. */
+let last: { readonly schema: TableSchema; readonly scanner: Scanner | undefined } | undefined;
 
-/** Undefined if one of them is no scalar: too rare to be read quickly. */
-function definedAttributes(schema: TableSchema): readonly DefinedAttribute[] | undefined {
-  if (knownSchemas.has(schema)) return knownSchemas.get(schema);
-  const all = [...schema.attributes].map(([name, type]) => ({ name, nameBytes: Buffer.from(name, 'latin1'), type: type as ScalarType }));
-  const defined = all.every(({ type }) => type.length === 1) ? all : undefined;
-  knownSchemas.set(schema, defined);
-  return defined;
+/** Undefined if an attribute of the schema is no scalar: too rare to be read quickly. */
+function scannerOf(schema: TableSchema): Scanner | undefined {
+  if (last?.schema === schema) return last.scanner;
+  if (!scanners.has(schema)) {
+    const scalars = [...schema.attributes.values()].every((type) => type.length === 1);
+    scanners.set(schema, scalars ? new Scanner(schema) : undefined);
+  }
+  last = { schema, scanner: scanners.get(schema) };
+  return last.scanner;
 }
 
-/** Each method begins at `at` and moves it behind what it read; false: that is not there. */
+/** Used again for every item. Each method begins at `at` and moves it behind what it read; false: that is not there. */
 class Scanner {
+  private readonly defined: readonly DefinedAttribute[];
+  private readonly hashKey: DefinedAttribute | undefined;
+  private readonly rangeKey: DefinedAttribute | undefined;
+  private bytes: Buffer = EMPTY;
   private at = 0;
-  private readonly end: number;
-  private readonly found = new Map<string, AttributeValue>();
+  private end = 0;
+  private places: number[] = [];
   /** Where hash and range key stand, names included; 0, 0: not found. */
   private hashStart = 0;
   private hashEnd = 0;
   private rangeStart = 0;
   private rangeEnd = 0;
+  private keyBytes = Buffer.allocUnsafe(INITIAL_KEY_BYTES);
 
-  constructor(
-    private readonly schema: TableSchema,
-    private readonly bytes: Buffer,
-    private readonly defined: readonly DefinedAttribute[] | undefined,
-  ) {
-    this.end = bytes.length;
+  constructor(schema: TableSchema) {
+    this.defined = [...schema.attributes].map(([name, type], index) => ({
+      name,
+      nameBytes: Buffer.from(name, 'latin1'),
+      kind: type.charCodeAt(0),
+      index,
+    }));
+    this.hashKey = this.defined.find(({ name }) => name === schema.hashKey);
+    this.rangeKey = this.defined.find(({ name }) => name === schema.rangeKey);
   }
 
-  item(): ScannedItem | undefined {
-    if (this.defined === undefined || !this.skip(OPEN)) return undefined;
+  item(bytes: Buffer): ScannedItem | undefined {
+    this.bytes = bytes;
+    this.end = bytes.length;
+    this.at = this.hashStart = this.hashEnd = this.rangeStart = this.rangeEnd = 0;
+    this.places = new Array<number>(2 * this.defined.length).fill(0);
+    if (!this.skip(OPEN)) return undefined;
     let previous = 0;
     let previousEnd = 0;
     for (let first = true; !this.skip(CLOSE); first = false) {
@@ -86,7 +106,7 @@ class Scanner {
     }
     if (this.at !== this.end) return undefined;
     const canonicalKey = this.key();
-    return canonicalKey && { defined: this.found, canonicalKey };
+    return canonicalKey && { places: this.places, canonicalKey };
   }
 
   /** Colon, type and value of the attribute whose name stands there. */
@@ -113,14 +133,14 @@ class Scanner {
     return this.skip(COLON) && this.map(kind, second) && this.skip(CLOSE);
   }
 
-  private keep({ name, type }: DefinedAttribute, kind: number, attributeStart: number, start: number, end: number): boolean {
-    if (kind !== type.charCodeAt(0)) return false;
-    const value = this.bytes.toString(kind === S ? 'utf8' : 'latin1', start, end);
-    this.found.set(name, { type, value });
-    if (name === this.schema.hashKey) {
+  private keep(attribute: DefinedAttribute, kind: number, attributeStart: number, start: number, end: number): boolean {
+    if (kind !== attribute.kind) return false;
+    this.places[2 * attribute.index] = start;
+    this.places[2 * attribute.index + 1] = end;
+    if (attribute === this.hashKey) {
       this.hashStart = attributeStart;
       this.hashEnd = this.at;
-    } else if (name === this.schema.rangeKey) {
+    } else if (attribute === this.rangeKey) {
       this.rangeStart = attributeStart;
       this.rangeEnd = this.at;
     }
@@ -131,21 +151,23 @@ class Scanner {
   private key(): Buffer | undefined {
     const hashBytes = this.hashEnd - this.hashStart;
     const rangeBytes = this.rangeEnd - this.rangeStart;
-    const hasRange = this.schema.rangeKey !== undefined;
+    const hasRange = this.rangeKey !== undefined;
     if (hashBytes === 0 || (hasRange && rangeBytes === 0)) return undefined;
-    const key = Buffer.allocUnsafe(2 + hashBytes + (hasRange ? 1 + rangeBytes : 0));
+    const length = 2 + hashBytes + (hasRange ? 1 + rangeBytes : 0);
+    if (this.keyBytes.length < length) this.keyBytes = Buffer.allocUnsafe(2 * length);
+    const { bytes, keyBytes: key } = this;
     // Byte by byte: for so few, a copy costs more to call than to do.
     let at = 0;
     key[at++] = OPEN;
-    for (let from = this.hashStart; from < this.hashEnd; from++) key[at++] = this.bytes[from] ?? 0;
+    for (let from = this.hashStart; from < this.hashEnd; from++) key[at++] = bytes[from] ?? 0;
     if (hasRange) key[at++] = COMMA;
-    for (let from = this.rangeStart; from < this.rangeEnd; from++) key[at++] = this.bytes[from] ?? 0;
+    for (let from = this.rangeStart; from < this.rangeEnd; from++) key[at++] = bytes[from] ?? 0;
     key[at] = CLOSE;
-    return key;
+    return key.subarray(0, length);
   }
 
   private definedAt(start: number, end: number): DefinedAttribute | undefined {
-    for (const attribute of this.defined ?? []) {
+    for (const attribute of this.defined) {
       const { nameBytes } = attribute;
       if (nameBytes.length !== end - start) continue;
       let same = 0;

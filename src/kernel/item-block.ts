@@ -1,5 +1,5 @@
 import { TableDigest } from './table-digest';
-import { Item } from './model';
+import { Item, TableSchema } from './model';
 
 /** A run of items, encoded as archive lines by the backend that read them, with what proves them. */
 export interface ItemBlock {
@@ -18,8 +18,15 @@ export interface ItemBlock {
 export interface DecodedItem {
   /** The whole item, parsed when it is asked for. */
   readonly item: Item;
-  /** Those of its attributes that the table's schema defines, the key's among them. */
+  /** The schema that it was read by. */
+  readonly schema: TableSchema;
+  /** Those of its attributes that the schema defines, the key's among them; parsed when they are asked for. */
   readonly defined: Item;
+  /**
+   * Where the values of these attributes stand in `canonical`, spelt as they are and free of escapes: start and end of each, quotes aside, in the
+   * schema's order; 0, 0: the item has no such attribute. Undefined: not known.
+   */
+  readonly places: readonly number[] | undefined;
   /** Canonical JSON of the item in UTF-8: what is hashed. */
   readonly canonical: Buffer;
   /** Canonical JSON of the key in UTF-8: what chooses the bucket. */

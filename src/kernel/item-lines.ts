@@ -3,8 +3,16 @@ import { parseBoundedJson } from './bounded-json';
 import { scanCanonicalItem } from './canonical-scan';
 import { DomainError } from './errors';
 import { DecodedItem, ItemBlock } from './item-block';
-import { bucketOf, canonicalItem, canonicalKey, checkItemFits, itemDigest, itemFromCanonical, parseItem } from './item-codec';
-import { Item, TableSchema } from './model';
+import {
+  bucketOf,
+  canonicalItem,
+  canonicalKey,
+  checkItemFits,
+  itemDigest,
+  itemFromCanonical,
+  parseItem,
+} from './item-codec';
+import { AttributeValue, Item, ScalarType, TableSchema } from './model';
 import { TableDigest } from './table-digest';
 
 /**
@@ -106,12 +114,12 @@ export function decodeItem(schema: TableSchema, itemBytes: Buffer, expiresAt: nu
   if (itemBytes.length > MAX_LINE_BYTES) throw damaged('is too long');
   if (!isUtf8(itemBytes)) throw damaged('is not UTF-8');
   const scanned = scanCanonicalItem(schema, itemBytes);
-  if (scanned) return new DecodedLine(itemBytes, scanned.canonicalKey, scanned.defined, expiresAt);
+  if (scanned) return new DecodedLine(schema, itemBytes, expiresAt, scanned.canonicalKey, scanned.places);
   try {
     const item = parseThoroughly(itemBytes.toString('utf8'));
     checkItemFits(schema, item, 'Item');
     const defined = new Map([...item].filter(([name]) => schema.attributes.has(name)));
-    return new DecodedLine(canonicalItem(item), canonicalKey(schema, item), defined, expiresAt);
+    return new DecodedLine(schema, canonicalItem(item), expiresAt, canonicalKey(schema, item), undefined, defined);
   } catch (error) {
     if (error instanceof DomainError && error.code === 'ValidationError')
       throw damaged(`does not fit: ${error.message}`);
@@ -123,18 +131,42 @@ class DecodedLine implements DecodedItem {
   readonly digest: bigint;
   readonly bucket: number;
 
+  /** Either `places` or `parsed` says which of the schema's attributes there are. The bytes of the key are not kept. */
   constructor(
+    readonly schema: TableSchema,
     readonly canonical: Buffer,
-    readonly canonicalKey: Buffer,
-    readonly defined: Item,
     readonly expiresAt: number | undefined,
+    key: Buffer,
+    readonly places: readonly number[] | undefined,
+    private parsed?: Item,
   ) {
     this.digest = itemDigest(canonical);
-    this.bucket = bucketOf(canonicalKey);
+    this.bucket = bucketOf(key);
   }
 
   get item(): Item {
     return itemFromCanonical(this.canonical);
+  }
+
+  get canonicalKey(): Buffer {
+    return canonicalKey(this.schema, this.defined);
+  }
+
+  get defined(): Item {
+    return (this.parsed ??= this.parse());
+  }
+
+  private parse(): Item {
+    const defined = new Map<string, AttributeValue>();
+    let at = 0;
+    for (const [name, type] of this.schema.attributes) {
+      const start = this.places?.[at++] ?? 0;
+      const end = this.places?.[at++] ?? 0;
+      // What stands in an item never stands at its start.
+      if (start > 0)
+        defined.set(name, { type: type as ScalarType, value: this.canonical.toString('utf8', start, end) });
+    }
+    return defined;
   }
 }
 
@@ -146,7 +178,8 @@ export function withoutAttributes(decoded: DecodedItem, names: ReadonlySet<strin
   const kept = (item: Item): Item => new Map([...item].filter(([name]) => !names.has(name)));
   const { item } = decoded;
   if (![...item.keys()].some((name) => names.has(name))) return decoded;
-  return new DecodedLine(canonicalItem(kept(item)), decoded.canonicalKey, kept(decoded.defined), decoded.expiresAt);
+  const { schema, expiresAt, canonicalKey: key } = decoded;
+  return new DecodedLine(schema, canonicalItem(kept(item)), expiresAt, key, undefined, kept(decoded.defined));
 }
 
 /** Any spelling of the numbers, any order; but minimal JSON: white space, needless escapes and doubled names change the length. */

@@ -74,7 +74,7 @@ export async function loadChunk(
 
 /** A chunk's items that are to be written, and what reading them to their end proves. */
 class ChunkLoad {
-  proof: LoadProof;
+  proof: LoadProof = { loaded: new TableDigest(), skipped: new TableDigest() };
 
   constructor(
     private readonly context: RestoreContext,
@@ -82,43 +82,45 @@ class ChunkLoad {
     private readonly entry: ChunkEntry,
     private readonly expiryCutoff: number,
     private readonly signal: AbortSignal,
-  ) {
-    this.proof = this.nothing();
-  }
+  ) {}
 
   /** From the start each time. @param throttle awaited before each batch */
   async *read(throttle?: LoadControl['throttle']): AsyncGenerator<DecodedItem[]> {
-    const { store, failPoint } = this.context;
-    this.proof = this.nothing();
-    for await (const batch of readChunk(store, this.entry, this.schema, this.signal)) {
+    const { store, failPoint, selection } = this.context;
+    const read = new TableDigest();
+    const skipped = new TableDigest();
+    const picked = new TableDigest();
+    for await (const batch of readChunk(store, this.entry, this.schema, this.signal, read)) {
       this.signal.throwIfAborted();
-      const alive = this.choose(batch);
+      const alive = this.choose(batch, skipped, picked);
       if (throttle) await throttle({ bytes: batch.reduce((sum, item) => sum + item.canonical.length, 0), items: batch.length });
       if (alive.length > 0) yield alive;
       failPoint('restore.load.after-batch');
     }
+    this.proof = selection ? { loaded: picked, skipped, read } : { loaded: difference(read, skipped), skipped };
   }
 
-  /** Digests every item; gives those that are to be written. */
-  private choose(batch: readonly DecodedItem[]): DecodedItem[] {
+  /** The items that are to be written. Those of a part are digested one by one; otherwise they are all but the skipped ones. */
+  private choose(batch: readonly DecodedItem[], skipped: TableDigest, picked: TableDigest): DecodedItem[] {
     const { selection } = this.context;
-    const { loaded, skipped, read } = this.proof;
     const alive: DecodedItem[] = [];
     for (const found of batch) {
-      read?.add(found.bucket, found.digest);
       const item = selection ? selection.pick(found) : found;
       if (item === undefined) continue;
       const expired = item.expiresAt !== undefined && item.expiresAt <= this.expiryCutoff;
-      (expired ? skipped : loaded).add(item.bucket, item.digest);
-      if (!expired) alive.push(item);
+      if (expired) skipped.add(item.bucket, item.digest);
+      else alive.push(item);
+      if (selection && !expired) picked.add(item.bucket, item.digest);
     }
     return alive;
   }
+}
 
-  private nothing(): LoadProof {
-    const proof = { loaded: new TableDigest(), skipped: new TableDigest() };
-    return this.context.selection ? { ...proof, read: new TableDigest() } : proof;
-  }
+function difference(all: TableDigest, part: TableDigest): TableDigest {
+  const rest = new TableDigest();
+  rest.merge(all);
+  rest.subtract(part);
+  return rest;
 }
 
 /** Reads one range of the build back and digests what is there. */

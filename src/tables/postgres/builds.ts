@@ -248,7 +248,7 @@ async function compareAndInsert(tx: Connection, content: Content, items: readonl
   const batch = new RowBatch(content.layout);
   for (const decoded of items) {
     const row: StoredRow = {
-      ...content.layout.rowKeys(decoded.defined),
+      ...content.layout.rowKeysOf(decoded),
       item: decoded.canonical,
       expiresAt: decoded.expiresAt ?? null,
     };

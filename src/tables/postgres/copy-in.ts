@@ -1,5 +1,5 @@
 import { setImmediate as otherCalls } from 'node:timers/promises';
-import { DecodedItem, checkItemFits } from '../../kernel';
+import { DecodedItem } from '../../kernel';
 import { BinaryCopyWriter } from './binary-format';
 import { contentColumns } from './content';
 import { Connection } from './database';
@@ -23,7 +23,7 @@ export async function copyBatches(
 
 /** Pieces of a binary copy; each is written by the time that the next one is asked for. */
 async function* encodeBatches(
-  { layout, schema }: Content,
+  { layout }: Content,
   writtenAt: number,
   first: readonly DecodedItem[],
   rest: AsyncIterator<readonly DecodedItem[]>,
@@ -33,8 +33,7 @@ async function* encodeBatches(
   let items: readonly DecodedItem[] | undefined = first;
   while (items !== undefined) {
     for (const decoded of items) {
-      checkItemFits(schema, decoded.defined);
-      const { hash, range, indexed } = layout.rowKeys(decoded.defined);
+      const { hash, range, indexed } = layout.rowKeysOf(decoded);
       writer.row([hash, range, decoded.canonical, decoded.expiresAt ?? null, writtenAt, ...indexed]);
       if (++rows % ROWS_AT_ONCE > 0) continue;
       yield* writer.takeFull();

@@ -1,4 +1,14 @@
-import { AttributeValue, Item, Key, ScalarType, TableSchema, validationError } from '../../kernel';
+import {
+  AttributeValue,
+  DecodedItem,
+  Item,
+  Key,
+  ScalarType,
+  TableSchema,
+  checkItemFits,
+  sameStructure,
+  validationError,
+} from '../../kernel';
 import { decodeScalar, encodeScalar } from './order-key';
 
 /**
@@ -7,6 +17,7 @@ import { decodeScalar, encodeScalar } from './order-key';
  */
 export const MAX_KEY_BYTES = 2600;
 const EMPTY = Buffer.alloc(0);
+const NONE: readonly never[] = [];
 
 /** Where an item stands: in this order items are stored, read and split. */
 export interface Position {
@@ -38,7 +49,12 @@ export class KeyLayout {
   private readonly rangeStart: Buffer;
   private scratch = Buffer.allocUnsafe(512);
 
-  constructor(schema: TableSchema) {
+  private lastSchema: TableSchema | undefined;
+  private lastAlike = false;
+  /** Attribute → where its place stands among an item's. */
+  private placeOf: ReadonlyMap<string, number> = new Map();
+
+  constructor(private readonly schema: TableSchema) {
     this.hashKey = schema.hashKey;
     this.hashType = scalarType(schema, schema.hashKey);
     this.rangeKey = schema.rangeKey;
@@ -74,6 +90,44 @@ export class KeyLayout {
     });
     for (const value of indexed) checkLength(hash, range, value?.length ?? 0);
     return { hash, range, indexed };
+  }
+
+  /**
+   * The same of an item that was read from an archive: cut out of where its values stand, if that is known. The result may share the item's bytes.
+   * @throws DomainError ValidationError as `rowKeys`, or: the item does not fit the table
+   */
+  rowKeysOf(decoded: DecodedItem): RowKeys {
+    const { places } = decoded;
+    if (places === undefined || !this.readsAlike(decoded.schema)) {
+      checkItemFits(this.schema, decoded.defined);
+      return this.rowKeys(decoded.defined);
+    }
+    const hash = this.cut(decoded, this.hashKey, this.hashType) ?? EMPTY;
+    const range = this.rangeKey === undefined ? EMPTY : (this.cut(decoded, this.rangeKey, this.rangeType) ?? EMPTY);
+    checkLength(hash, range, 0);
+    if (this.indexes.length === 0) return { hash, range, indexed: NONE };
+    const indexed = this.indexes.map(({ attribute, type }) => this.cut(decoded, attribute, type));
+    for (const value of indexed) checkLength(hash, range, value?.length ?? 0);
+    return { hash, range, indexed };
+  }
+
+  /** Do items that fit this schema fit the table? Asked for every item, mostly with the same schema. */
+  private readsAlike(schema: TableSchema): boolean {
+    if (schema !== this.lastSchema) {
+      this.lastSchema = schema;
+      this.lastAlike = sameStructure(schema, this.schema);
+      this.placeOf = new Map([...schema.attributes.keys()].map((name, index) => [name, 2 * index]));
+    }
+    return this.lastAlike;
+  }
+
+  private cut({ canonical, places = NONE }: DecodedItem, attribute: string, type: ScalarType): Buffer | null {
+    const place = this.placeOf.get(attribute) ?? -1;
+    const start = places[place] ?? 0;
+    if (start === 0) return null;
+    const end = places[place + 1] ?? 0;
+    if (type === 'S') return canonical.subarray(start, end);
+    return encodeScalar({ type, value: canonical.toString('latin1', start, end) });
   }
 
   /** The key at a position. */

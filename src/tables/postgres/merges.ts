@@ -1,4 +1,4 @@
-import { DecodedItem, DomainError, TableRef, checkItemFits } from '../../kernel';
+import { DecodedItem, DomainError, TableRef } from '../../kernel';
 import { TableHandle } from '../table-backend';
 import { keyCollision, sameRow } from './builds';
 import { Connection } from './database';
@@ -68,9 +68,8 @@ export class Merges {
     for (const decoded of items) {
       // It does not exist any more, so it takes no other item's place.
       if (decoded.expiresAt !== undefined && decoded.expiresAt <= cutoff) continue;
-      checkItemFits(content.schema, decoded.defined);
       const row: StoredRow = {
-        ...content.layout.rowKeys(decoded.defined),
+        ...content.layout.rowKeysOf(decoded),
         item: decoded.canonical,
         expiresAt: decoded.expiresAt ?? null,
       };
