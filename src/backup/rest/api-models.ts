@@ -86,7 +86,12 @@ export const STRATEGY_REQUEST: KeySchema = {
   properties: {
     name: { type: 'string', description: 'A named strategy; the other keys override it.', default: 'default' },
     type: { type: 'string', enum: ['full', 'incremental'], default: 'full' },
-    format: { type: 'string', enum: ['db-agnostic', 'native'], default: 'db-agnostic' },
+    format: {
+      type: 'string',
+      enum: ['db-agnostic', 'native'],
+      default: 'db-agnostic',
+      description: '`native`: the table at one moment, in the format of its backend (400 if that has none); it is locked for milliseconds.',
+    },
     location: {
       type: 'object',
       properties: {
@@ -157,7 +162,7 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
     } as KeySchema,
     restorable: { type: 'boolean', ...OPTIONAL, description: 'False: it failed, or damage was found.' },
     verification: refTo(VerificationModel, { ...OPTIONAL, description: 'The newest verification.' }),
-    locked_milliseconds: { type: 'integer', ...OPTIONAL, description: 'How long the table was in MAINTENANCE.' },
+    locked_milliseconds: { type: 'integer', ...OPTIONAL, description: 'For a native backup: how long the table was in MAINTENANCE, the sum of all tries.', example: 12 },
   };
 }
 

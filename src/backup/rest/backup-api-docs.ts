@@ -34,7 +34,8 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
       operationId: operation('create_backup'),
       tag: TAG,
       summary: 'Back up a table',
-      description: 'Answers at once; the backup is made meanwhile, and the table is not locked.',
+      description:
+        'Answers at once; the backup is made meanwhile. The table is not locked, but for some milliseconds at the beginning of a native backup.',
       params: ofTable,
       body: {
         model: models.createBackup,
@@ -42,15 +43,16 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
           'with the defaults': { [name]: 'nightly' },
           'not to be deleted': { [name]: 'before the upgrade', delete_protection: true },
           'with gzip': { [name]: 'nightly', strategy: { name: 'default', compression: 'gzip' } },
+          'of one moment': { [name]: 'before the migration', strategy: { format: 'native' } },
         },
       },
       successes: [{ status: 202, description: 'The backup, in status CREATING.', model: models.backup }],
       errors: {
         400: '',
         404: 'TableNotExistsException: there is no such table.',
-        409: 'ConflictError: the request token was used for something else, or the table is not ACTIVE.',
+        409: 'ConflictError: the request token was used for something else, the table is not ACTIVE, or it is a native backup without exclusive_gateways.',
         413: '',
-        423: '',
+        423: 'TableLocked: a native backup, and the table is in MAINTENANCE.',
       },
     },
     list: {

@@ -12,6 +12,11 @@ export const create: Command = {
   options: {
     name: { value: 'NAME', help: 'of the backup (default: the table’s name and the time)' },
     location: { value: 'URL', help: 'where it goes (default: the deployment’s own store)' },
+    format: {
+      value: 'NAME',
+      choices: ['db-agnostic', 'native'],
+      help: 'db-agnostic (default), or native: the table at one moment, which is locked for milliseconds',
+    },
     compression: { value: 'NAME', choices: ['zstd', 'gzip', 'none'], help: 'zstd (default), gzip or none' },
     ...STRATEGY_OPTIONS,
     'request-token': { value: 'TEXT', help: 'the same text within 24 hours gives the same backup, not another' },
@@ -26,6 +31,7 @@ export const create: Command = {
       call,
       present({
         location: location === undefined ? undefined : { type: 'external', url: location },
+        format: call.text('format'),
         compression: call.text('compression'),
       }),
     );

@@ -89,7 +89,7 @@ function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
       type: 'string',
       enum: RESTORE_FORMATS.slice(1),
       ...OPTIONAL,
-      description: 'What `auto` chose.',
+      description: 'The lane that it takes, as asked for or as `auto` chose: rows as they are, or item by item.',
       example: 'db-agnostic',
     },
     format_reason: { type: 'string', ...OPTIONAL, description: 'Why.' },
