@@ -54,7 +54,9 @@ export class JobTelemetry {
   }
 
   /** After the commit of the transaction that ended the job, its terminal event in it. `failure`: the error's type. */
-  jobEnded(job: JobFacts, outcome: 'succeeded' | 'failed', startedAt: number, failure?: string): void {
+  jobEnded(job: JobFacts, state: 'succeeded' | 'failed', startedAt: number, failure?: string): void {
+    // What somebody wanted to end is no failure of the service.
+    const outcome = failure === 'Cancelled' ? 'cancelled' : state;
     const span = startSpan(`${job.kind} job`, {
       kind: SpanKind.CONSUMER,
       parent: contextOf(job.traceParent),

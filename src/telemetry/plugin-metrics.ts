@@ -62,7 +62,7 @@ export class PluginMetrics {
   expectJobs(kinds: readonly string[]): void {
     for (const kind of kinds) {
       this.jobKinds.push(kind);
-      for (const outcome of ['succeeded', 'failed']) this.jobSeconds.zero({ kind, outcome });
+      for (const outcome of ['succeeded', 'failed', 'cancelled']) this.jobSeconds.zero({ kind, outcome });
       for (const counter of [this.items, this.bytes, this.cleanupFailures]) counter.inc({ kind }, 0);
     }
   }

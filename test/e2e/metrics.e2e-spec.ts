@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { BadDaysGateway, startBadDays } from './bad-days-gateway';
+import { readFileSync } from 'node:fs';
+import { load } from 'js-yaml';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { BadDaysGateway, Door, startBadDays } from './bad-days-gateway';
 import { Json, ManagementClient, expectStatus, makeTable } from './management-server';
 import { Sample, readSamples, sampleOf } from './prometheus';
 import { until } from '../setup/until';
@@ -162,6 +165,22 @@ it('counts failures: of the store, of steps, of jobs, of cleanups', async () => 
   await untilSaid((now) => (of(now, 'cleanup_failures_total', { kind: 'backup.create' }) ?? 0) > 0, 'the failed cleanup is not counted');
 });
 
+it('tells a job that was cancelled from one that failed', async () => {
+  const table = await makeTable(gateway.backend, 3);
+  const before = await samples();
+  const door = new Door();
+  gateway.spoil((store) => store.at('put:before', /chunks/, door.wait));
+  const { id } = await expectStatus(client.createBackup(table, 'unwanted'), 202);
+  await door.reached;
+  await expectStatus(client.deleteBackup(table, id), 200);
+  door.open();
+  await until(async () => (await client.backup(table, id)).status === 404);
+  const after = await samples();
+  const grew = (outcome: string): number =>
+    (of(after, 'job_duration_seconds_count', { kind: 'backup.create', outcome }) ?? 0) - (of(before, 'job_duration_seconds_count', { kind: 'backup.create', outcome }) ?? 0);
+  expect({ cancelled: grew('cancelled'), failed: grew('failed') }).toEqual({ cancelled: 1, failed: 0 });
+});
+
 it('says how long jobs have waited and run, and what of the outbox is dead', async () => {
   const row = (state: string): Promise<unknown> =>
     gateway.query(
@@ -192,6 +211,102 @@ it('says how long jobs have waited and run, and what of the outbox is dead', asy
   // A paused job waits because it is told to.
   await gateway.query(`UPDATE magnetodb_backup.jobs SET paused = true WHERE kind = 'nobody'`);
   await untilSaid((now) => of(now, 'queue_oldest_seconds', { kind: 'nobody' }) === undefined, 'a paused job counts as waiting');
+});
+
+describe('what monitoring/ holds', () => {
+  /** Names that may be asked for, with the suffixes of histograms. */
+  async function served(): Promise<Set<string>> {
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    const all = readSamples((await text()) + (await registry.metrics()));
+    return new Set(all.map(({ name }) => name));
+  }
+
+  /** The metrics that an expression of PromQL asks for: words that are neither functions nor labels. */
+  const metricsOf = (expression: string): string[] =>
+    [...expression.replaceAll(/\{[^}]*\}|\[[^\]]*\]|\b(?:by|without) \([^)]*\)/g, ' ').matchAll(/[a-z_][a-z0-9_]*(?![a-z0-9_]*\s*\()/g)].map(([word]) => word);
+
+  /** Labels that an expression names for a metric. */
+  const labelsOf = (expression: string): [string, string[]][] =>
+    [...expression.matchAll(/([a-z_][a-z0-9_]*)\{([^}]*)\}/g)].map(([, metric = '', selectors = '']) => [
+      metric,
+      [...selectors.matchAll(/([a-z_]+)\s*(?:=~|!~|!=|=)/g)].map(([, label = '']) => label),
+    ]);
+
+  async function expectToBeServed(expressions: readonly string[]): Promise<void> {
+    expect(expressions.length).toBeGreaterThan(10);
+    const names = await served();
+    const all = readSamples(await text());
+    for (const expression of expressions) {
+      const metrics = metricsOf(expression);
+      expect(metrics).not.toEqual([]);
+      for (const metric of metrics) expect([...names]).toContain(metric);
+      for (const [metric, labels] of labelsOf(expression)) {
+        const known = new Set(all.filter(({ name }) => name === metric).flatMap(({ labels: said }) => Object.keys(said)));
+        for (const label of labels) expect([...known]).toContain(label);
+      }
+    }
+  }
+
+  it('alert rules: each asks for what there is, and says what to do', async () => {
+    const { groups } = load(readFileSync('monitoring/alerts.yml', 'utf8')) as { groups: { rules: Record<string, unknown>[] }[] };
+    const rules = groups.flatMap((group) => group.rules);
+    await expectToBeServed(rules.map((rule) => String(rule['expr'])));
+    expect(new Set(rules.map((rule) => rule['alert'])).size).toBe(rules.length);
+    for (const rule of rules) {
+      expect(rule).toMatchObject({
+        alert: expect.stringMatching(/^Magnetodb[A-Z][A-Za-z]+$/),
+        labels: { severity: expect.stringMatching(/^(warning|critical)$/) },
+        annotations: { summary: expect.stringMatching(/\.$/), description: expect.stringMatching(/[.?]$/) },
+      });
+    }
+  });
+
+  it('a dashboard: each panel asks for what there is, and has a place of its own', async () => {
+    interface Panel {
+      readonly id: number;
+      readonly type: string;
+      readonly title: string;
+      readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+      readonly targets?: readonly { readonly expr: string; readonly datasource: unknown }[];
+    }
+    const dashboard = JSON.parse(readFileSync('monitoring/grafana-dashboard.json', 'utf8')) as { panels: Panel[]; schemaVersion: number; templating: { list: { name: string }[] } };
+    expect(dashboard.templating.list.map(({ name }) => name)).toEqual(['datasource']);
+    const { panels } = dashboard;
+    const targets = panels.flatMap((panel) => panel.targets ?? []);
+    await expectToBeServed(targets.map(({ expr }) => expr));
+    for (const { datasource } of targets) expect(datasource).toEqual({ type: 'prometheus', uid: '${datasource}' });
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    const taken = new Set<string>();
+    for (const { gridPos, title, type, targets: asked } of panels) {
+      expect(title).not.toBe('');
+      expect(asked?.length ?? 0).toBeGreaterThan(type === 'row' ? -1 : 0);
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x += 1) {
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y += 1) {
+          expect(x < 24 && !taken.has(`${x},${y}`)).toBe(true);
+          taken.add(`${x},${y}`);
+        }
+      }
+    }
+  });
+
+  it('docs/metrics.md names each of our metrics, with its labels', async () => {
+    const documented = new Map(
+      [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(magnetodb_[a-z_]+)` \| (\w+)[^|]*\|([^|]*)\|/gm)].map(([, name = '', type, labels = '']) => [
+        name,
+        { type, labels: [...labels.matchAll(/`([a-z]+)`/g)].map(([, label]) => label).sort() },
+      ]),
+    );
+    const shown = await text();
+    const described = new Map([...shown.matchAll(/^# TYPE (magnetodb_\S+) (\w+)$/gm)].map(([, name = '', type]) => [name, type]));
+    expect([...documented.keys()].sort()).toEqual([...described.keys()].sort());
+    const all = readSamples(shown);
+    for (const [name, { type, labels }] of documented) {
+      expect({ name, type }).toEqual({ name, type: described.get(name) });
+      const sample = all.find((each) => each.name === name || each.name === `${name}_sum`);
+      expect({ name, labels: Object.keys(sample?.labels ?? {}).sort() }).toEqual({ name, labels });
+    }
+  });
 });
 
 it('counts the tables that are locked', async () => {

@@ -11,7 +11,7 @@ export function readSamples(text: string): Sample[] {
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const match = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (NaN|[+-]?(?:Inf|[0-9.e+-]+))$/.exec(line);
+      const match = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (NaN|Nan|[+-]?(?:Inf|[0-9.e+-]+))$/.exec(line);
       if (match?.[1] === undefined || match[3] === undefined) throw new Error(`no sample: ${line}`);
       const labels = [...(match[2] ?? '').matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)/g)];
       return {
