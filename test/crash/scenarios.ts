@@ -32,6 +32,10 @@ export const SCENARIOS = {
   backup: (origin: Origin): Scenario => new BackupScenario(origin),
   'backup, then cancelled': (origin: Origin): Scenario => new CancelledBackup(origin),
   'backup whose table is dropped': (origin: Origin): Scenario => new FailingBackup(origin),
+  'native backup': (origin: Origin): Scenario => new NativeBackup(origin),
+  'native backup, killed under its lock': (origin: Origin): Scenario => new LockedNativeBackup(origin),
+  'native backup, then cancelled': (origin: Origin): Scenario => new CancelledNativeBackup(origin),
+  'native restore': (origin: Origin): Scenario => new NativeRestore(origin),
   delete: (origin: Origin): Scenario => new DeleteScenario(origin),
   restore: (origin: Origin): Scenario => new RestoreScenario(origin),
   'restore, then cancelled': (origin: Origin): Scenario => new CancelledRestore(origin, false),
@@ -120,6 +124,58 @@ class FailingBackup extends Base implements Scenario {
   }
 }
 
+/** Its table is written to between the first process and the second: no try may go on with what an earlier one has seen. */
+class NativeBackup extends Base implements Scenario {
+  protected readonly table = freshName();
+  protected id = '';
+
+  async begin(): Promise<void> {
+    await this.deployment.makeTable(this.table, 0, this.origin.items);
+    const answer = this.client.createBackup(this.table, 'native', { strategy: { format: 'native' } });
+    this.id = String((await expectStatus(answer, 202))['id']);
+  }
+
+  async disturb(): Promise<void> {
+    const other = await this.deployment.makeTable(freshName(), 0, 300, { text: 'changed since' });
+    const { items } = await this.deployment.backend.scan({ projectId: PROJECT, name: other }, { segment: 0, totalSegments: 1 });
+    await this.deployment.backend.putItems({ projectId: PROJECT, name: this.table }, items.map((item) => ({ item, expiresAt: undefined })));
+    await this.dropTable(other);
+  }
+
+  async expectEnd(): Promise<void> {
+    const body = await this.client.finished(() => this.client.backup(this.table, this.id), 'CREATING');
+    expect(body).toMatchObject({ status: 'CREATED', restorable: true, item_count: this.origin.items });
+    expect((await this.deployment.verifiedDigest(this.id)).differingBuckets(await this.deployment.digestOf(this.table))).toEqual([]);
+    await this.expectEachItemDoneOnce(this.id);
+    expect(await this.deployment.backend.lockedTables()).toEqual([]);
+  }
+
+  async clear(): Promise<void> {
+    await this.dropTable(this.table);
+  }
+}
+
+/** The lock of a dead process holds until the next one takes it over, long before its deadline. */
+class LockedNativeBackup extends NativeBackup {
+  override async disturb(): Promise<void> {
+    expect(await this.deployment.backend.lockedTables()).toEqual([expect.objectContaining({ owner: this.id })]);
+    const deleted = this.deployment.backend.dropTable({ projectId: PROJECT, name: this.table });
+    await expect(deleted).rejects.toMatchObject({ code: 'TableLocked' });
+  }
+}
+
+class CancelledNativeBackup extends LockedNativeBackup {
+  override async disturb(): Promise<void> {
+    await super.disturb();
+    expect(await expectStatus(this.client.deleteBackup(this.table, this.id), 200)).toMatchObject({ status: 'DELETING' });
+  }
+
+  override async expectEnd(): Promise<void> {
+    await this.client.gone(() => this.client.backup(this.table, this.id));
+    expect(await this.deployment.backend.lockedTables()).toEqual([]);
+  }
+}
+
 class DeleteScenario extends Base implements Scenario {
   private id = '';
 
@@ -171,6 +227,14 @@ class RestoreScenario extends Base implements Scenario {
 
   async clear(): Promise<void> {
     if (await this.exists(this.table)) await this.dropTable(this.table);
+  }
+}
+
+class NativeRestore extends RestoreScenario {
+  override async begin(): Promise<void> {
+    const native = { strategy: { format: 'native' } };
+    const made = await this.deployment.whileWorking(() => this.client.madeBackup(this.origin.table, 'native', native));
+    await this.ask({ id: made['id'], format: 'native' });
   }
 }
 
