@@ -316,6 +316,38 @@ describe('JobRunner', () => {
     await untilState(id, 'succeeded');
   });
 
+  it('gives the place of a step that waits off its rate limit to other jobs, and no second one to the same job', async () => {
+    const begun: string[] = [];
+    const limited = new ScriptedHandler('limited-rate', ['plan', 'copy'], async (step) => {
+      if (step.stage === 'plan') return { nextSteps: [{ payload: 1 }, { payload: 2 }] };
+      begun.push(`step ${String(step.payload)}`);
+      for (let block = 0; block < 2; block += 1) {
+        await step.throttle({ bytes: 1_000_000, items: 1 });
+        await step.commit(block + 1, { bytes: 1 });
+      }
+      return undefined;
+    });
+    const other = new ScriptedHandler('unlimited', ['only'], async () => undefined);
+    await startRunner([limited, other], { stepsPerProcess: 1, pauseYieldMillis: 50 });
+    const id = await enqueue('limited-rate', null, 'p', { bytesPerSecond: 1 });
+    await until(async () => (await progressOf(id)).bytesDone === 1);
+    for (let job = 0; job < 3; job += 1) await untilState(await enqueue('unlimited'), 'succeeded');
+    expect(begun).toEqual(['step 1']);
+    await dataSource.transaction((tx) => queue.adjust(tx, id, { rateLimit: null }));
+    await untilState(id, 'succeeded');
+    expect((await progressOf(id)).bytesDone).toBe(4);
+  });
+
+  it('leaves jobs of a kind that it does not know to others, and gives them no place', async () => {
+    const known = new ScriptedHandler('known', ['only'], async () => undefined);
+    await startRunner([known], { jobsInAll: 1, jobsPerProject: 1 });
+    const unknown = await enqueue('from-a-newer-version');
+    await untilState(await enqueue('known'), 'succeeded');
+    expect((await progressOf(unknown)).state).toBe('queued');
+    await startRunner([new ScriptedHandler('from-a-newer-version', ['only'], async () => undefined)]);
+    await untilState(unknown, 'succeeded');
+  });
+
   it('drains: gives its steps back without counting an attempt, and another process goes on at once', async () => {
     const attempts: number[] = [];
     let drained = false;

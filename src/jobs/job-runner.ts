@@ -104,10 +104,11 @@ export class JobRunner {
   }
 
   private async claimAll(): Promise<void> {
-    await this.ledger.admit();
-    while (!this.draining && this.runs.size < this.settings.stepsPerProcess) {
+    const kinds = [...this.handlers.keys()];
+    await this.ledger.admit(kinds);
+    while (!this.draining && this.hasPlace()) {
       const claimedAt = performance.now();
-      const step = await this.ledger.claim([...this.handlers.keys()]);
+      const step = await this.ledger.claim(kinds, this.waitingRuns().map((run) => run.job.id));
       if (step === undefined) break;
       this.run(step, claimedAt);
     }
@@ -115,6 +116,16 @@ export class JobRunner {
       this.sweptAt = performance.now();
       await this.ledger.sweep();
     }
+  }
+
+  /** Steps that wait off their job's rate limit do nothing: others have their places meanwhile, so that there may be twice as many in all. */
+  private hasPlace(): boolean {
+    const { stepsPerProcess } = this.settings;
+    return this.runs.size < 2 * stepsPerProcess && this.runs.size - this.waitingRuns().length < stepsPerProcess;
+  }
+
+  private waitingRuns(): StepRun[] {
+    return [...this.runs.keys()].filter((run) => run.waitsLong);
   }
 
   private run(step: ClaimedStep, claimedAt: number): void {

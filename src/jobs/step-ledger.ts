@@ -58,10 +58,16 @@ export class StepLedger {
     private readonly holder: string,
   ) {}
 
-  /** Starts queued jobs in order of creation, as far as the limits allow. A project at its limit holds up no other; a paused job, nobody. */
-  async admit(): Promise<void> {
+  /**
+   * Starts queued jobs of these kinds in order of creation, as far as the limits allow. A project at its limit holds up no other; a paused job,
+   * nobody. A job of a kind that is not known here waits for a process that knows it (a newer one, say), and takes no place meanwhile.
+   */
+  async admit(kinds: readonly string[]): Promise<void> {
     await this.dataSource.transaction(async (tx) => {
-      const queued: unknown[] = await tx.query(`SELECT FROM magnetodb_backup.jobs WHERE state = 'queued' LIMIT 1`);
+      const queued: unknown[] = await tx.query(
+        `SELECT FROM magnetodb_backup.jobs WHERE state = 'queued' AND kind = ANY($1) LIMIT 1`,
+        [kinds],
+      );
       if (queued.length === 0) return;
       await tx.query(`SELECT pg_advisory_xact_lock(hashtext('magnetodb_backup.admit'))`);
       await tx.query(
@@ -71,25 +77,28 @@ export class StepLedger {
          ), waiting AS (
            SELECT q.id, q.seq, coalesce(r.jobs, 0) + row_number() OVER (PARTITION BY q.project_id ORDER BY q.seq) AS nth
              FROM magnetodb_backup.jobs q LEFT JOIN running r USING (project_id)
-            WHERE q.state = 'queued' AND NOT q.paused
+            WHERE q.state = 'queued' AND NOT q.paused AND q.kind = ANY($3)
          )
          UPDATE magnetodb_backup.jobs SET state = 'running' WHERE state = 'queued' AND id IN (
            SELECT id FROM waiting WHERE nth <= $1 ORDER BY seq
             LIMIT greatest(0, $2 - (SELECT coalesce(sum(jobs), 0) FROM running)))`,
-        [this.settings.jobsPerProject, this.settings.jobsInAll],
+        [this.settings.jobsPerProject, this.settings.jobsInAll, kinds],
       );
     });
   }
 
-  /** Takes a lease on a step of the job that has the fewest steps running; undefined if there is nothing to do. */
-  async claim(kinds: readonly string[]): Promise<ClaimedStep | undefined> {
+  /**
+   * Takes a lease on a step of the job that has the fewest steps running; undefined if there is nothing to do.
+   * @param except ids of jobs of which only the cleanup is wanted
+   */
+  async claim(kinds: readonly string[], except: readonly string[] = []): Promise<ClaimedStep | undefined> {
     const candidates: { id: string }[] = await this.dataSource.query(
       `SELECT j.id FROM magnetodb_backup.jobs j
-        WHERE j.state = 'running' AND j.kind = ANY($1) AND (j.error IS NOT NULL OR NOT j.paused)
+        WHERE j.state = 'running' AND j.kind = ANY($1) AND (j.error IS NOT NULL OR NOT j.paused AND j.id <> ALL($2))
           AND EXISTS (SELECT FROM magnetodb_backup.job_steps s
                        WHERE s.job_id = j.id AND s.stage_index = j.stage_index AND s.cleanup = (j.error IS NOT NULL) AND ${OPEN})
         ORDER BY (SELECT count(*) FROM magnetodb_backup.job_steps s WHERE s.job_id = j.id AND ${LEASED}), j.seq`,
-      [kinds],
+      [kinds, except],
     );
     for (const candidate of candidates) {
       const step = await this.dataSource.transaction((tx) => this.claimOf(tx, candidate.id));

@@ -24,6 +24,8 @@ export class StepRun implements StepContext {
   readonly attempt: number;
   readonly signal: AbortSignal;
   cursor: Json;
+  /** Does it wait off its job's rate limit, for longer than another step should have to wait for its place? */
+  waitsLong = false;
   private readonly abortion = new AbortController();
   private stopReason: StopReason | undefined;
   /** Monotonic milliseconds. The lease is ours until then at least: counted from before the database was asked. */
@@ -89,8 +91,10 @@ export class StepRun implements StepContext {
       }
       const wait = paused ? this.settings.pauseYieldMillis : this.control.rate.delay(now);
       if (wait <= 0) break;
+      this.waitsLong = !paused && wait >= this.settings.pauseYieldMillis;
       await this.control.wait(Math.min(Math.ceil(wait), this.settings.pollMillis), this.signal);
     }
+    this.waitsLong = false;
     this.control.rate.take(amount, performance.now());
   }
 

@@ -1,11 +1,19 @@
 const rows = require('../rows');
 
 /** What looks after the deployment: data that is needed is kept, what nobody needs goes, settings are read again. */
+const RUNNER = 'src/jobs/job-runner.spec.ts';
 const DELETION = 'test/e2e/management-deletion.e2e-spec.ts';
 
 module.exports = [
   ...rows('src/backup/backup.service.ts', DELETION, [
     ['deleted-under-a-restore', 'a backup that is being restored is not deleted', 'if (ids.length === 0) return;', 'if (ids.length >= 0) return;', 'is refused, naming the restores'],
+  ]),
+  ...rows('src/jobs/job-runner.ts', RUNNER, [
+    ['places-of-waiting-steps', 'a step that waits off its rate limit lends its place', 'this.runs.size - this.waitingRuns().length < stepsPerProcess', 'this.runs.size < stepsPerProcess', 'gives the place of a step that waits'],
+  ]),
+  ...rows('src/jobs/step-ledger.ts', RUNNER, [
+    ['waiting-job-takes-every-place', 'a job that waits off its rate limit takes no second place', 'OR NOT j.paused AND j.id <> ALL($2))', 'OR NOT j.paused AND $2::uuid[] IS NOT NULL)', 'gives the place of a step that waits'],
+    ['place-for-an-unknown-job', 'a job of an unknown kind takes no place', 'AND NOT q.paused AND q.kind = ANY($3)', 'AND NOT q.paused AND $3::text[] IS NOT NULL', 'leaves jobs of a kind that it does not know'],
   ]),
   ...rows('src/restore/running-restores.ts', DELETION, [
     ['deletion-waits-for-old-restores', 'a backup that was restored is deleted', ", status: 'RESTORING' as const };", ' };', 'is refused, naming the restores'],
