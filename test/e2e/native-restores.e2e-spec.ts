@@ -237,6 +237,7 @@ describe('a restore of a native backup', () => {
       ['a number of columns that is not the table’s', (store) => forgeRows(store, widened), 'ArchiveDamaged'],
       ['items without rows', withoutRows, 'ArchiveDamaged'],
       ['a key that is there twice', doubledKey, 'KeyCollision'],
+      ['a chunk that is listed twice', listedTwice, 'VerificationFailed'],
     ])('with %s fails for an admin too, and leaves nothing', async (_what, arm, type) => {
       const source = await placed(arm);
       const target = fresh();
@@ -359,6 +360,35 @@ function withoutRows(store: MapArchiveStore): void {
       const buckets = manifest['buckets'] as string[];
       const [count = '0', sum = ''] = (buckets[0] ?? '').split(':');
       buckets[0] = `${Number(count) + 1}:${sum}`;
+    },
+  );
+}
+
+/** Lists and manifest agree that the first chunk is there once more. */
+function listedTwice(store: MapArchiveStore): void {
+  const all = entriesOf(store);
+  const first = all[0];
+  if (first === undefined) throw new Error('no chunk');
+  const plus = (sum: string): string =>
+    ((BigInt(`0x${sum}`) + BigInt(`0x${first.digest}`)) % 2n ** 128n).toString(16).padStart(32, '0');
+  forgeList(
+    store,
+    [first, ...all].map((entry) => JSON.stringify(entry)),
+    (manifest) => {
+      const range = (manifest['ranges'] as { items: number; digest: string; chunks: number }[])[first.range];
+      if (range === undefined) throw new Error('no range');
+      range.items += first.items;
+      range.digest = plus(range.digest);
+      range.chunks++;
+      const buckets = manifest['buckets'] as string[];
+      const [count = '0', sum = ''] = (buckets[0] ?? '').split(':');
+      buckets[0] = `${Number(count) + first.items}:${plus(sum)}`;
+      for (const [key, value] of [
+        ['item_count', first.items],
+        ['table_size_bytes', first.raw_bytes],
+        ['size_bytes', first.stored_bytes],
+      ] as const)
+        manifest[key] = Number(manifest[key]) + value;
     },
   );
 }

@@ -14,6 +14,7 @@ import {
   texts,
 } from '../../../test/contract/table-backend/harness';
 import { TestDatabase, createTestDatabase } from '../../../test/setup/database';
+import { until } from '../../../test/setup/until';
 import { Item, ManualClock, TableDigest, TableRef, TableSchema, newId } from '../../kernel';
 import { NativeBlock, NativeSnapshot, NativeTables, SnapshotOptions } from '../native-tables';
 import { BuildHandle, TableBackend } from '../table-backend';
@@ -109,12 +110,14 @@ async function bigTable(): Promise<{ ref: TableRef; items: Item[] }> {
   return { ref, items };
 }
 
-async function openSessions(): Promise<number> {
+async function sessions(condition: string): Promise<number> {
   const found = await server.query(
-    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'magnetodb-tables' AND state <> 'idle'`,
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'magnetodb-tables' AND ${condition}`,
   );
   return found.rowCount ?? 0;
 }
+
+const openSessions = (): Promise<number> => sessions(`state <> 'idle'`);
 
 describe('a snapshot', () => {
   it('is the table when it was opened, each item once, whatever is written, deleted and moved about meanwhile', async () => {
@@ -137,7 +140,10 @@ describe('a snapshot', () => {
   it('is read whole after its table was dropped', async () => {
     const { ref, items } = await bigTable();
     const snapshot = await snapshotOf(ref);
-    const dropped = backend.dropTable(ref);
+    let over = false;
+    const dropped = backend.dropTable(ref).finally(() => (over = true));
+    // It waits for the snapshot, or it would be done with the rows.
+    await until(async () => over || (await sessions(`wait_event_type = 'Lock'`)) > 0);
     const blocks = await readAll(snapshot);
     expect(digestOfBlocks(blocks).equals(digestOf(INDEXED, items))).toBe(true);
     await snapshot.close();
