@@ -4,15 +4,19 @@ import { DataSource } from 'typeorm';
 import { BackupRestoreOptions, BACKUP_RESTORE_OPTIONS } from './backup-restore.options';
 import { BACKUP_DATA_SOURCE, NotificationListener } from './database';
 import { JobRunner } from './jobs';
+import { systemClock } from './kernel';
 import { EVENTS_CHANNEL, OutboxDispatcher, PollLoop } from './notifications';
+import { AbandonedBuilds } from './restore';
 import { silentLogger } from './telemetry';
 
 const DEFAULT_SWEEP_SECONDS = 60;
+const COLLECT_SECONDS = 300;
 
-/** What runs beside the calls: the job runner, the outbox, the sweep of the tables. Starts and drains with the application. */
+/** What runs beside the calls: the job runner, the outbox, the sweep of the tables, the collection of abandoned builds. Starts and drains with the application. */
 @Injectable()
 export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly sweeps: PollLoop | undefined;
+  private readonly collection: PollLoop;
   private readonly events: NotificationListener;
 
   constructor(
@@ -32,6 +36,12 @@ export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeAppli
             seconds * 1000,
             (err) => log.warn({ err }, 'the sweep of the tables failed; it will be tried again'),
           );
+    const builds = new AbandonedBuilds({ dataSource, backend: options.tables, clock: options.clock ?? systemClock, log });
+    this.collection = new PollLoop(
+      () => builds.collect(),
+      COLLECT_SECONDS * 1000,
+      (err) => log.warn({ err }, 'the collection of abandoned builds failed; it will be tried again'),
+    );
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -39,10 +49,11 @@ export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeAppli
     await this.dispatcher.start();
     await this.events.start();
     this.sweeps?.start();
+    this.collection.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.sweeps?.stop();
+    await Promise.all([this.sweeps?.stop(), this.collection.stop()]);
     await this.runner.stop();
     await this.events.stop();
     await this.dispatcher.stop();

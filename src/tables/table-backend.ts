@@ -132,6 +132,14 @@ export interface BuildHandle extends TableHandle {
 /** Gives items in batches, from the first one on at each call. */
 export type ReadBatches = () => AsyncIterable<readonly DecodedItem[]>;
 
+/** A build that is neither published nor dropped. */
+export interface OpenBuild {
+  readonly projectId: string;
+  readonly buildId: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
 /**
  * How a build becomes visible.
  * - `create`: the name must not exist (else `ConflictError`).
@@ -246,6 +254,8 @@ export interface TableBackend {
    * content the build is, undefined if it is none's. Afterwards the build cannot be published any more.
    */
   dropBuild(projectId: string, buildId: string): Promise<string | undefined>;
+  /** Every build, of all projects: to find those that nobody will end. */
+  listBuilds(): Promise<OpenBuild[]>;
 
   /** From now on until `endMerge`, deletes leave marks, so that `mergeItems` brings nothing back. `owner` counts once. */
   beginMerge(ref: TableRef, owner: string): Promise<{ handle: TableHandle; writeTimeMicros: number }>;

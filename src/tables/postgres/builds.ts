@@ -9,7 +9,7 @@ import {
   sameStructure,
 } from '../../kernel';
 import { NativePart } from '../native-tables';
-import { BuildHandle, PublishMode, ReadBatches } from '../table-backend';
+import { BuildHandle, OpenBuild, PublishMode, ReadBatches } from '../table-backend';
 import { addKey, createContent, createIndexes, isLive, nativeColumns, retireContent } from './content';
 import { copyBatches } from './copy-in';
 import { Connection, Queryable, TransactionOptions } from './database';
@@ -163,6 +163,13 @@ export class Builds {
     });
     if (seen?.state === 'building') await dropRetired(db, id, now);
     return seen?.state === 'current' ? seen.tableId : undefined;
+  }
+
+  async list(): Promise<OpenBuild[]> {
+    const found = await this.services.db.query<{ project_id: string; build_id: string; created_at: string }>(
+      `SELECT project_id, build_id, created_at FROM magnetodb.table_contents WHERE state = 'building'`,
+    );
+    return found.rows.map((row) => ({ projectId: row.project_id, buildId: row.build_id, createdAt: Number(row.created_at) }));
   }
 
   private async publishNow(

@@ -13,6 +13,7 @@ import {
   BuildHandle,
   KeyRange,
   LockedTable,
+  OpenBuild,
   Page,
   PublishMode,
   QueryRequest,
@@ -203,6 +204,10 @@ class PostgresTableBackend implements TableBackend {
 
   dropBuild(projectId: string, buildId: string): Promise<string | undefined> {
     return translated(() => this.builds.drop(projectId, buildId));
+  }
+
+  listBuilds(): Promise<OpenBuild[]> {
+    return translated(() => this.builds.list());
   }
 
   beginMerge(ref: TableRef, owner: string): Promise<{ handle: TableHandle; writeTimeMicros: number }> {

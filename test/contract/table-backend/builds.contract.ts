@@ -1,5 +1,5 @@
 import { Item, TableDigest, TableRef, newId } from '../../../src/kernel';
-import { BuildHandle, KeyRange, PublishMode, TableBackend } from '../../../src/tables';
+import { BuildHandle, KeyRange, OpenBuild, PublishMode, TableBackend } from '../../../src/tables';
 import {
   INDEXED,
   MakeHarness,
@@ -134,6 +134,22 @@ export function describeBuilds(make: MakeHarness): void {
         await load(backend, apart, [first, decoded(PLAIN, plainItem('a', 1))]);
         await expect(load(backend, apart, [decoded(PLAIN, plainItem('b', 1)), second])).rejects.toEqual(collision);
       }
+    });
+
+    it('are listed, in every process, until they are published or dropped', async () => {
+      const { backend, open, now } = harness();
+      const other = await open();
+      const [dropped, published] = [await buildOf(backend, []), await buildOf(backend, [])];
+      const listed = async (): Promise<OpenBuild[]> =>
+        (await other.listBuilds()).filter(({ buildId }) => [dropped.buildId, published.buildId].includes(buildId));
+      expect((await listed()).map(({ buildId }) => buildId).sort()).toEqual([dropped.buildId, published.buildId].sort());
+      for (const { projectId, createdAt } of await listed()) {
+        expect(projectId).toBe('demo');
+        expect(Math.abs(createdAt / 1000 - now())).toBeLessThan(10);
+      }
+      await backend.dropBuild('demo', dropped.buildId);
+      await backend.publishBuild(published, freshRef().name, { mode: 'create' });
+      expect(await listed()).toEqual([]);
     });
 
     it('are dropped with all that they hold, unless published', async () => {

@@ -2,6 +2,7 @@ const rows = require('../rows');
 
 /** What looks after the deployment: data that is needed is kept, what nobody needs goes, settings are read again. */
 const RUNNER = 'src/jobs/job-runner.spec.ts';
+const BUILDS = 'test/e2e/abandoned-builds.e2e-spec.ts';
 const DELETION = 'test/e2e/management-deletion.e2e-spec.ts';
 
 module.exports = [
@@ -14,6 +15,14 @@ module.exports = [
   ...rows('src/jobs/step-ledger.ts', RUNNER, [
     ['waiting-job-takes-every-place', 'a job that waits off its rate limit takes no second place', 'OR NOT j.paused AND j.id <> ALL($2))', 'OR NOT j.paused AND $2::uuid[] IS NOT NULL)', 'gives the place of a step that waits'],
     ['place-for-an-unknown-job', 'a job of an unknown kind takes no place', 'AND NOT q.paused AND q.kind = ANY($3)', 'AND NOT q.paused AND $3::text[] IS NOT NULL', 'leaves jobs of a kind that it does not know'],
+  ]),
+  ...rows('src/restore/abandoned-builds.ts', BUILDS, [
+    ['abandoned-builds-kept', 'a build that no job will end is dropped', "return restore === 'over' ||", "return restore === 'running' ||", 'are dropped, and those of running'],
+    ['running-build-collected', 'the build of a running restore is left alone', "if (restore === 'running') return false;", '', 'are dropped, and those of running'],
+    ['strangers-build-collected', 'a build of an unknown restore is left for a day', 'createdAt + STRANGERS_GRACE_MILLIS < this.deps.clock.now()', 'createdAt < this.deps.clock.now()', 'are dropped, and those of running'],
+  ]),
+  ...rows('src/backup-restore.runtime.ts', BUILDS, [
+    ['builds-never-collected', 'abandoned builds are collected by every process', '    this.collection.start();\n', '', 'are dropped, and those of running'],
   ]),
   ...rows('src/restore/running-restores.ts', DELETION, [
     ['deletion-waits-for-old-restores', 'a backup that was restored is deleted', ", status: 'RESTORING' as const };", ' };', 'is refused, naming the restores'],

@@ -1,0 +1,45 @@
+import { newId } from '../../src/kernel';
+import { Deployment, PROJECT } from '../crash/deployment';
+import { until } from '../setup/until';
+import { expectStatus, THREADS } from './management-server';
+
+describe('builds that nobody will end', () => {
+  let deployment: Deployment;
+
+  beforeAll(async () => {
+    deployment = await Deployment.start();
+  });
+  afterAll(() => deployment.stop());
+
+  const builds = async (): Promise<string[]> => (await deployment.backend.listBuilds()).map(({ buildId }) => buildId);
+  const age = (buildId: string, hours: number): Promise<unknown> =>
+    deployment.query(`UPDATE magnetodb.table_contents SET created_at = created_at - $2 WHERE build_id = $1`, [buildId, hours * 3_600_000]);
+
+  it('are dropped, and those of running restores and of strangers are not', async () => {
+    const { client, backend } = deployment;
+    await deployment.makeTable('source', 0, 20);
+    const { finished, running } = await deployment.whileWorking(async () => {
+      const { id } = await client.madeBackup('source');
+      const asked = await expectStatus(client.createRestore('copy', { id }), 202);
+      await client.finished(() => client.restore('copy', asked['id']), 'RESTORING');
+      return { finished: String(asked['id']), running: id };
+    });
+    const held = String((await expectStatus(client.createRestore('later', { id: running }), 202))['id']);
+    await expectStatus(client.send('PATCH', `${client.table('later')}/restores/${held}`, { paused: true }), 200);
+    // As a process leaves it that was stopped in the plan of a restore, and came back when that was over.
+    const [stranger, lost] = [newId(), newId()];
+    for (const id of [finished, held, stranger, lost]) await backend.openBuild(PROJECT, id, THREADS);
+    await backend.openBuild(PROJECT, 'no restore of ours', THREADS);
+    await age(held, 48);
+    await age(lost, 25);
+    await age(stranger, 23);
+    await deployment.whileWorking(() => until(async () => !(await builds()).includes(finished) && !(await builds()).includes(lost)));
+    expect((await builds()).sort()).toEqual([held, stranger, 'no restore of ours'].sort());
+
+    await deployment.whileWorking(async () => {
+      await expectStatus(client.send('PATCH', `${client.table('later')}/restores/${held}`, { paused: false }), 200);
+      expect(await client.finished(() => client.restore('later', held), 'RESTORING')).toMatchObject({ status: 'RESTORED' });
+    });
+    expect((await builds()).sort()).toEqual([stranger, 'no restore of ours'].sort());
+  });
+});
