@@ -13,6 +13,7 @@ const ROOMS = {
   backup: ENGINES,
   restore: [...ENGINES, 'backup'],
   catalogue: [...ENGINES, 'backup', 'restore'],
+  progress: [...ENGINES, 'backup', 'restore'],
   'dead-letters': [...ENGINES, 'backup'],
   agent: [...ENGINES, 'backup', 'restore'],
   gateway: ['kernel'],

@@ -4,6 +4,7 @@ import { BackupRestoreAsyncOptions, BackupRestoreCoreModule } from './backup-res
 import { CatalogueModule } from './catalogue';
 import { DeadLettersModule } from './dead-letters';
 import { MaintenanceModule } from './maintenance';
+import { ProgressModule } from './progress';
 import { RestoreModule } from './restore';
 
 /**
@@ -15,7 +16,7 @@ export class BackupRestoreModule {
   static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
     return {
       module: BackupRestoreModule,
-      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, CatalogueModule, DeadLettersModule],
+      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, CatalogueModule, DeadLettersModule, ProgressModule],
       exports: [BackupRestoreCoreModule],
     };
   }

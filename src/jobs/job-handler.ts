@@ -110,8 +110,18 @@ export interface JobQueue {
   adjust(tx: EntityManager, jobId: string, change: { paused?: boolean; rateLimit?: RateLimit | null }): Promise<boolean>;
   /** Progress of jobs, by job id. */
   progress(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobProgress>>;
+  /** The projects' jobs that are unfinished, and those that ended within the last ten seconds; the unfinished ones come last. */
+  recent(projectIds: readonly string[]): Promise<readonly RecentJob[]>;
   /** Call after commit: workers look at once instead of at their next poll (on every process, by NOTIFY). */
   wake(): Promise<void>;
+}
+
+/** A job that runs, waits, or has just ended. */
+export interface RecentJob {
+  readonly kind: string;
+  readonly projectId: string;
+  readonly subjectId: string;
+  readonly finished: boolean;
 }
 
 /** Injection token of the queue. */

@@ -1,7 +1,7 @@
 import { DataSource, EntityManager, In } from 'typeorm';
 import { DomainError } from '../kernel';
 import { Logger, currentTraceParent, silentLogger } from '../telemetry';
-import type { JobProgress, JobQueue, Json, RateLimit } from './job-handler';
+import type { JobProgress, JobQueue, Json, RateLimit, RecentJob } from './job-handler';
 import { announce, beginFailing, insertSteps, returning } from './job-rows';
 import { JobEntity } from './job.entity';
 
@@ -81,6 +81,21 @@ export class PostgresJobQueue implements JobQueue {
         },
       ]),
     );
+  }
+
+  async recent(projectIds: readonly string[]): Promise<readonly RecentJob[]> {
+    const rows: { kind: string; project_id: string; subject_id: string; finished: boolean }[] = await this.dataSource.query(
+      `SELECT kind, project_id, subject_id, finished_at IS NOT NULL AS finished FROM magnetodb_backup.jobs
+        WHERE (state IN ('queued', 'running') OR finished_at > clock_timestamp() - interval '10 seconds') AND project_id = ANY ($1)
+        ORDER BY finished_at NULLS LAST, seq`,
+      [projectIds],
+    );
+    return rows.map((row) => ({
+      kind: row.kind,
+      projectId: row.project_id,
+      subjectId: row.subject_id,
+      finished: row.finished,
+    }));
   }
 
   async wake(): Promise<void> {

@@ -44,6 +44,7 @@ const PROJECT_CALLS: typeof TABLE_CALLS = [
   ['get', '/restores', [200, 400], [...LIST_QUERY, 'exclusive_start_restore_job_id'], false],
   ['post', '/backups/import', [200, 400, 404], [], true],
   ['post', '/backups/find', [200, 400, 404], [], true],
+  ['get', '/jobs/watch', [200, 400], [], false],
 ];
 /** Of the deployment as a whole: for its administrators only, in no dialect. */
 const DEPLOYMENT_CALLS: typeof TABLE_CALLS = [
@@ -58,9 +59,9 @@ const PREFIXES = {
 };
 
 const MORE_BACKUP =
-  'delete_protection error progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable verification locked_milliseconds';
+  'delete_protection error paused progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable verification locked_milliseconds';
 const PART = 'select exclude_attributes';
-const MORE_RESTORE = `error progress format format_reason items_restored items_left_out ${PART}`;
+const MORE_RESTORE = `error paused progress format format_reason items_restored items_left_out ${PART}`;
 const KEYS = {
   spec: {
     backup: `id name table_id table_name status start_datetime finish_datetime strategy links ${MORE_BACKUP}`,
@@ -140,7 +141,8 @@ describe('the served OpenAPI document', () => {
       const found = operation(method, PREFIXES[dialect][scope] + path);
       expect(Object.keys(found.responses).map(Number).sort()).toEqual([...statuses, ...EVERYWHERE].sort());
       for (const [status, response] of Object.entries(found.responses)) {
-        const schema = response.content?.['application/json']?.schema;
+        const lines = path === '/jobs/watch' && Number(status) === 200;
+        const schema = response.content?.[lines ? 'application/x-ndjson' : 'application/json']?.schema;
         if (Number(status) >= 400) {
           expect(schema).toEqual({ $ref: '#/components/schemas/Error' });
           expect(response.content?.['application/json']?.example).toMatchObject({ code: Number(status), error: { traceback: null } });

@@ -81,6 +81,9 @@ export interface SuccessDoc {
   readonly status: number;
   readonly description: string;
   readonly model: Type;
+  /** Default `application/json`. */
+  readonly mediaType?: string;
+  readonly example?: unknown;
 }
 
 export interface CallDoc {
@@ -141,11 +144,15 @@ export function ApiCall(doc: CallDoc): MethodDecorator {
     ...(doc.body
       ? [ApiBody({ schema: { $ref: getSchemaPath(doc.body.model) }, examples: examplesOf(doc.body.examples) })]
       : []),
-    ...doc.successes.map(({ status, description, model }) =>
-      ApiResponse({ status, description, schema: { $ref: getSchemaPath(model) } }),
-    ),
+    ...doc.successes.map(successResponse),
     ...errors.map(([status, words]) => errorResponse(Number(status), words || (ERROR_WORDS[Number(status)] ?? ''))),
   ) as MethodDecorator;
+}
+
+function successResponse({ status, description, model, mediaType, example }: SuccessDoc): MethodDecorator {
+  const schema = { $ref: getSchemaPath(model) };
+  if (mediaType === undefined) return ApiResponse({ status, description, schema });
+  return ApiResponse({ status, description, content: { [mediaType]: { schema, example } } });
 }
 
 function errorResponse(status: number, description: string): MethodDecorator {

@@ -64,6 +64,7 @@ const LinkModel = apiModel('Link', {
 /** Keys that backups and restore jobs share. */
 export const ERROR_KEY = refTo(JobErrorModel, { ...OPTIONAL, description: 'After failure.' });
 export const PROGRESS_KEY = refTo(ProgressModel, { ...OPTIONAL, description: 'While the job runs.' });
+export const PAUSED_KEY: KeySchema = { type: 'boolean', ...OPTIONAL, description: 'True while the job is paused; else absent.' };
 export function linksKey(other: string): KeySchema {
   return listOf(LinkModel, { description: `\`self\` and \`${other}\`.` });
 }
@@ -144,6 +145,7 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
       : {}),
     links: linksKey('location'),
     error: ERROR_KEY,
+    paused: PAUSED_KEY,
     progress: PROGRESS_KEY,
     item_count: {
       type: 'integer',

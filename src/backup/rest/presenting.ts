@@ -38,6 +38,11 @@ export function presentProgress(
   });
 }
 
+/** True while somebody has paused the job; else absent. */
+export function presentPaused(job: JobProgress | undefined): true | undefined {
+  return job?.paused === true ? true : undefined;
+}
+
 /** Whole seconds to go at the mean speed so far; undefined where that would be a guess. */
 function etaSeconds(job: JobProgress, itemsTotal: number | null, now: number): number | undefined {
   if (itemsTotal === null || job.startedAt === undefined || job.paused) return undefined;

@@ -16,6 +16,7 @@ import {
   modelName,
   modelsOf,
   pageQueries,
+  PAUSED_KEY,
   PROGRESS_KEY,
   PROJECT_PARAM,
   refTo,
@@ -102,6 +103,7 @@ function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
       example: 135113,
     },
     error: ERROR_KEY,
+    paused: PAUSED_KEY,
     progress: PROGRESS_KEY,
   };
 }
@@ -178,6 +180,11 @@ function restoreModels(dialect: Dialect): RestoreModels {
 }
 
 const MODELS = { spec: restoreModels(specDialect), deployed: restoreModels(deployedDialect) };
+
+/** The models of a dialect, the same at every call. */
+export function restoreModelsOf(dialect: Dialect): Pick<RestoreModels, 'restore'> {
+  return MODELS[dialect.name];
+}
 
 type RestoreCall = 'create' | 'list' | 'listAll' | 'describe' | 'change' | 'delete';
 
