@@ -1,3 +1,4 @@
+export { AbandonedBuilds } from './abandoned-builds';
 export { readArchive } from './engine/portable-restore';
 export { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
 export { OnExisting, RESTORE_STATUSES, RestoreEntity, RestoreProofEntity, RestoreStatus } from './restore.entity';
