@@ -1,8 +1,8 @@
-import { CanActivate, Controller, ExecutionContext, Get, Inject, Injectable, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { CanActivate, Controller, ExecutionContext, Get, Inject, Injectable, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ApiBearerAuth, ApiOperation, ApiProduces, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { Registry } from 'prom-client';
-import { ErrorFilter, KeystoneAuthGuard, Requires } from '../../index';
+import { ErrorFilter, KeystoneAuthGuard, QueryParameters, Requires, rejectUnknownQuery } from '../../index';
 import { ApiErrors } from '../data/openapi';
 import { text } from '../data/openapi-schemas';
 
@@ -45,8 +45,9 @@ export class MetricsController {
   @ApiOperation({ summary: "Metrics in Prometheus' text format; without a token where the operator has opened them" })
   @ApiProduces('text/plain')
   @ApiResponse({ status: 200, content: { 'text/plain': { schema: text(), example: 'magnetodb_backup_job_database_up 1\n' } } })
-  @ApiErrors()
-  async metrics(@Res() response: object): Promise<void> {
+  @ApiErrors(400)
+  async metrics(@Query() query: QueryParameters, @Res() response: object): Promise<void> {
+    rejectUnknownQuery(query, []);
     const body = await this.options.registry.metrics();
     this.adapterHost.httpAdapter.setHeader(response, 'Content-Type', this.options.registry.contentType);
     this.adapterHost.httpAdapter.reply(response, body, 200);
