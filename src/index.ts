@@ -36,6 +36,7 @@ export { BackupRestoreAsyncOptions } from './backup-restore.core';
 export { BackupRestoreHealth, HealthPart } from './backup-restore.health';
 export { BackupRestoreModule } from './backup-restore.module';
 export { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions, JobSettings } from './backup-restore.options';
+export { dumpJobDatabase, JobDatabaseDump, JobDatabaseRestore, restoreJobDatabase } from './catalogue';
 export { EmbeddedServer, EmbeddedServerOptions } from './database';
 export { ResolveTables } from './maintenance';
 export { DeliveryError, EventSubject, NotificationEvent, NotificationSender, NotificationSettings, WebhookSender, parseWebhooks, webhook } from './notifications';

@@ -50,6 +50,7 @@ const OF_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   ValidationError: EXIT.usage,
   BackupNotExists: EXIT.notFound,
   NotFound: EXIT.notFound,
+  ConflictError: EXIT.conflict,
   StorageError: EXIT.unavailable,
 };
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource, DataSourceOptions } from 'typeorm';
 import { JOB_MIGRATIONS } from '../../migrations/jobs';
+import { DomainError } from '../kernel';
 import { isRetryableDatabaseError } from './database-errors';
 
 /** Name of the plugin's data source in a host that has others: `@InjectDataSource(BACKUP_DATA_SOURCE)`. */
@@ -16,6 +17,10 @@ export interface DatabaseOptions {
   /** `postgresql://…`; a secret. */
   readonly url: string;
   readonly entities: NonNullable<DataSourceOptions['entities']>;
+  /** Default: all. */
+  readonly migrations?: readonly (typeof JOB_MIGRATIONS)[number][];
+  /** How PostgreSQL lists the connections. Default `magnetodb_backup`. */
+  readonly applicationName?: string;
   /** Connections of this process at most. Default 20. */
   readonly maxConnections?: number;
   /** Called for errors of idle connections, which only mean that the database went away for a while. */
@@ -31,9 +36,9 @@ export function createDataSource(options: DatabaseOptions): DataSource {
     type: 'postgres',
     url: options.url,
     schema: BACKUP_SCHEMA,
-    applicationName: BACKUP_DATA_SOURCE,
+    applicationName: options.applicationName ?? BACKUP_DATA_SOURCE,
     entities: options.entities,
-    migrations: [...JOB_MIGRATIONS],
+    migrations: [...(options.migrations ?? JOB_MIGRATIONS)],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     installExtensions: false,
@@ -75,6 +80,36 @@ export async function migrate(dataSource: DataSource): Promise<void> {
     await dataSource.query(`CREATE SCHEMA IF NOT EXISTS ${BACKUP_SCHEMA}`);
     await dataSource.runMigrations();
   });
+}
+
+/**
+ * Makes the schema anew as it was after these migrations, has it filled, and runs those that came later. All data are lost but what is filled in. All under
+ * the lock of migrations, so that no gateway starts meanwhile.
+ * @throws DomainError `ArchiveUnsupported` naming a migration that this version does not know
+ */
+export async function remakeSchema(
+  url: string,
+  migrations: readonly string[],
+  steps: { readonly before: () => Promise<void>; readonly fill: () => Promise<void> },
+): Promise<void> {
+  const unknown = migrations.find((name) => !JOB_MIGRATIONS.some((migration) => migration.name === name));
+  if (unknown !== undefined) throw new DomainError('ArchiveUnsupported', `the migration ${unknown} is of a newer version than this one`);
+  const then = createDataSource({ url, entities: [], migrations: JOB_MIGRATIONS.filter(({ name }) => migrations.includes(name)), applicationName: 'remake_schema' });
+  const now = createDataSource({ url, entities: [], applicationName: 'remake_schema' });
+  try {
+    await then.initialize();
+    await now.initialize();
+    await underMigrationLock(then, async () => {
+      await steps.before();
+      await then.query(`DROP SCHEMA IF EXISTS ${BACKUP_SCHEMA} CASCADE`);
+      await then.query(`CREATE SCHEMA ${BACKUP_SCHEMA}`);
+      await then.runMigrations();
+      await steps.fill();
+      await now.runMigrations();
+    });
+  } finally {
+    for (const dataSource of [then, now]) if (dataSource.isInitialized) await dataSource.destroy();
+  }
 }
 
 /** Takes every migration back, newest first: what is left is an empty schema. All data are lost. */

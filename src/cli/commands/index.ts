@@ -6,6 +6,7 @@ import { deadLetters } from './dead-letters';
 import { exportCommand } from './export';
 import { importCommand } from './import';
 import { inspect } from './inspect';
+import { jobDatabase } from './job-database';
 import { restore } from './restore';
 import { verify } from './verify';
 
@@ -23,4 +24,5 @@ export const COMMANDS: readonly Command[] = [
   verify,
   cat,
   exportCommand,
+  jobDatabase,
 ];

@@ -3,6 +3,7 @@ const rows = require('../rows');
 /** What verification, the job database's backup, import of everything and rolling upgrades promise. */
 const VERIFY = 'test/e2e/verification.e2e-spec.ts';
 const ALL = 'test/e2e/import-all.e2e-spec.ts';
+const JOBS = 'test/e2e/job-database.e2e-spec.ts';
 const HANDLER = 'src/catalogue/backup-verify.handler.ts';
 const SERVICE = 'src/catalogue/verification.service.ts';
 const BACKUPS = 'src/backup/backup.service.ts';
@@ -54,6 +55,26 @@ module.exports = [
   ...rows('src/cli/commands/import.ts', ALL, [
     ['import-all-exit-code', 'the exit code tells that something was passed over', 'return counts.skipped > 0 ? EXIT.failed : EXIT.ok;', 'return EXIT.ok;', 'imports the others'],
     ['import-all-into-one', 'each backup comes into its own project', 'await client.ofProject(project_id).importBackup(body);', 'await client.importBackup(body);', 'is there again'],
+  ]),
+  ...rows('src/catalogue/job-database/restore.ts', JOBS, [
+    ['jobdb-restored-beside-gateways', 'nobody works while a dump is put back', 'if (busy.rows.length > 0)', 'if (busy.rows.length < 0)', 'only where nobody works'],
+    ['jobdb-overwritten-unasked', 'nothing is overwritten unasked', 'if (replace) return;', 'if (replace !== undefined) return;', 'only where nobody works'],
+    ['jobdb-numbers-again', 'new work is numbered behind the old', 'await moveSequences(client);', '', 'after the database was lost'],
+    ['jobdb-backup-goes-on', 'a backup that ran at the dump does not go on', "SET status = 'CREATE_FAILED', restorable = false", "SET status = 'CREATING', restorable = false", 'go on blindly'],
+    ['jobdb-restore-goes-on', 'a restore that ran at the dump is cancelled', "WHERE state IN ('queued', 'running') AND error IS NULL AND id IN (SELECT job_id", "WHERE state IN ('succeeded') AND error IS NULL AND id IN (SELECT job_id", 'go on blindly'],
+    ['jobdb-waits-for-the-dead', 'leases of the dump hold up nobody', 'WHERE lease_token IS NOT NULL`', 'WHERE lease_token IS NULL`', 'go on blindly'],
+  ]),
+  ...rows('src/catalogue/job-database/dump-file.ts', JOBS, [
+    ['jobdb-digest-unread', 'a damaged dump is refused', "throw damaged('is not whole: its SHA-256 differs');", 'return header;', 'damaged, cut short'],
+  ]),
+  ...rows('src/catalogue/job-database/dump.ts', JOBS, [
+    ['jobdb-readable-by-all', 'a dump is its owner’s', 'mode: 0o600', 'mode: 0o644', 'after the database was lost'],
+    ['jobdb-overwrites-files', 'an older dump is not overwritten', "flags: 'wx'", "flags: 'w'", 'what is wrong with the command'],
+    ['jobdb-children-first', 'tables are filled behind those that they refer to', 'const ready = left.filter(({ needs }) => !left.some(({ table }) => needs.includes(table)));', 'const ready = left;', 'after the database was lost'],
+  ]),
+  ...rows('src/database/data-source.ts', JOBS, [
+    ['jobdb-newer-taken', 'a dump of a newer version is refused', "if (unknown !== undefined) throw new DomainError('ArchiveUnsupported'", "if (unknown === '') throw new DomainError('ArchiveUnsupported'", 'damaged, cut short'],
+    ['jobdb-left-old', 'an older dump is brought up to date', '      await now.runMigrations();\n', '', 'from a dump of an older'],
   ]),
   ...rows('src/cli/watching.ts', VERIFY, [
     ['verify-exit-code', 'exit code 1 tells of damage', "const unproved = isVerifying(last) && verification?.status !== 'PASSED';", "const unproved = isVerifying(last) && verification?.status === 'RUNNING';", 'asks the gateway by id'],

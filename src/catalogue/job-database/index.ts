@@ -1,0 +1,2 @@
+export { dumpJobDatabase, JobDatabaseDump } from './dump';
+export { JobDatabaseRestore, restoreJobDatabase } from './restore';
