@@ -37,7 +37,7 @@ async function restored(source: string, table: string): Promise<{ id: unknown }>
 it('a restore whose source goes away for good leaves nothing behind', async () => {
   const { folder, source } = await placed([sample('a'), sample('b')]);
   const door = new Door();
-  gateway.before('loadItems', door.wait);
+  gateway.before('sealBuild', door.wait);
   const { id } = await restored(source, 'source_gone');
   await door.reached;
   expect(await unpublished(gateway)).toBe(1);

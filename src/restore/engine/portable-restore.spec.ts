@@ -102,6 +102,45 @@ describe('a portable restore', () => {
     expect(written).toEqual([]);
   });
 
+  it('waits for its turn with a whole chunk, before the backend is asked', async () => {
+    const [entry] = chunks;
+    if (entry === undefined) throw new Error('no chunk');
+    const order: unknown[] = [];
+    const { backend } = context();
+    const asked: Pick<TableBackend, 'loadItems'> = {
+      loadItems: (...call) => {
+        order.push('load');
+        return backend.loadItems(...call);
+      },
+    };
+    const control = {
+      signal: new AbortController().signal,
+      throttle: async (amount: { bytes: number; items: number }) => void order.push(amount),
+    };
+    const target = { mode: 'build', build, part: 'part' } as const;
+    await loadChunk({ ...context(), backend: asked as TableBackend }, sampleSchema, entry, target, 0, control);
+    expect(order).toEqual([{ bytes: entry.raw_bytes, items: entry.items }, 'load']);
+  });
+
+  it('proves a chunk once, however often the backend reads it', async () => {
+    const cutoff = 4_000_000_010;
+    const entries = await Promise.all(chunks.map((entry) => load(entry, cutoff)));
+    const again: Pick<TableBackend, 'loadItems'> = {
+      loadItems: async (_build, _part, read) => {
+        for (let time = 0; time < 3; time++) for await (const _items of read()) if (time === 0) break;
+      },
+    };
+    const backend = again as TableBackend;
+    const control = { signal: new AbortController().signal, throttle: () => Promise.resolve() };
+    const target = { mode: 'build', build, part: 'part' } as const;
+    for (const [index, entry] of chunks.entries()) {
+      const proof = await loadChunk({ ...context(), backend }, sampleSchema, entry, target, cutoff, control);
+      expect(proof.loaded.equals(entries[index]?.loaded ?? new TableDigest())).toBe(true);
+      expect(proof.skipped.equals(entries[index]?.skipped ?? new TableDigest())).toBe(true);
+    }
+    expect(entries.reduce((sum, { skipped }) => sum + skipped.itemCount, 0)).toBeGreaterThan(2);
+  });
+
   it('refuses another backup than the one that was named', async () => {
     await expect(readArchive(store, OTHER)).rejects.toEqual(damaged);
     expect((await readArchive(store, null)).backup_id).toBe(BACKUP);

@@ -82,10 +82,14 @@ export class BinaryCopyWriter {
     for (const field of fields) this.used = writeField(this.piece, this.used, field);
   }
 
+  get holdsFull(): boolean {
+    return this.done.length > 0;
+  }
+
   /** Gives away the pieces that are full by now. */
   takeFull(): Buffer[] {
     const full = this.done;
-    if (full.length > 0) this.done = [];
+    this.done = [];
     return full;
   }
 

@@ -93,7 +93,8 @@ export class Builds {
         { prelude: lockPart(id, part), once: true },
       );
     } finally {
-      await batches.return?.();
+      // Not awaited: it may be waiting itself, for what will never come.
+      batches.return?.().catch(() => undefined);
     }
   }
 

@@ -35,9 +35,8 @@ async function* encodeBatches(
     for (const decoded of items) {
       const { hash, range, indexed } = layout.rowKeysOf(decoded);
       writer.row([hash, range, decoded.canonical, decoded.expiresAt ?? null, writtenAt, ...indexed]);
-      if (++rows % ROWS_AT_ONCE > 0) continue;
-      yield* writer.takeFull();
-      await otherCalls();
+      if (writer.holdsFull) yield* writer.takeFull();
+      if (++rows % ROWS_AT_ONCE === 0) await otherCalls();
     }
     const next: IteratorResult<readonly DecodedItem[]> = await rest.next();
     items = next.done === true ? undefined : next.value;
