@@ -66,9 +66,14 @@ export class WebhookReceiver {
     return `${this.scheme}://127.0.0.1:${this.port}/hooks/magnetodb?tenant=1`;
   }
 
-  /** Events as they were accepted, without repetitions. */
+  /** Events in the order in which they were first accepted, without repetitions. */
   get events(): NotificationEvent[] {
-    return [...new Map([...this.accepted].reverse().map(({ event }) => [event.message_id, event])).values()].reverse();
+    return firstOfEach(this.accepted);
+  }
+
+  /** The same, of those that were not accepted, too. */
+  get seen(): NotificationEvent[] {
+    return firstOfEach(this.requests);
   }
 
   private async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -93,6 +98,12 @@ export class WebhookReceiver {
     this.server.close();
     await once(this.server, 'close');
   }
+}
+
+function firstOfEach(deliveries: readonly Delivery[]): NotificationEvent[] {
+  const events = new Map<string, NotificationEvent>();
+  for (const { event } of deliveries) if (!events.has(event.message_id)) events.set(event.message_id, event);
+  return [...events.values()];
 }
 
 /** Verifies after the published scheme, by itself: `v1,` and base64 of HMAC-SHA256 over id, seconds and body, joined by full stops. */
