@@ -3,7 +3,7 @@ import { Quotas } from '../kernel';
 import { AuthOptions, makePolicy, makeTokenValidator } from './auth.options';
 import { BearerTokenStrategy } from './bearer-token.strategy';
 import { KeystoneAuthGuard } from './keystone-auth.guard';
-import { Policy } from './policy';
+import { Policy, PolicyFileWatch } from './policy';
 import { RequestRates } from './request-rates';
 import { TOKEN_VALIDATOR } from './token-validator';
 
@@ -26,6 +26,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (options: AuthOptions) => makeTokenValidator(options.authority),
     },
     { provide: Policy, inject: [MODULE_OPTIONS_TOKEN], useFactory: makePolicy },
+    {
+      provide: PolicyFileWatch,
+      inject: [MODULE_OPTIONS_TOKEN, Policy],
+      useFactory: ({ policyFile }: AuthOptions, policy: Policy) => new PolicyFileWatch(policyFile, policy),
+    },
     {
       provide: RequestRates,
       inject: [MODULE_OPTIONS_TOKEN],

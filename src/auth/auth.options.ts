@@ -18,7 +18,7 @@ export interface AuthOptions {
   readonly authority: TokenAuthority;
   /** The project whose admins reach every project. Default: none; system-scoped admins always do. */
   readonly adminProjectId?: string;
-  /** A JSON file of rules that replace the defaults (docs/policy.md); read once, at the start. */
+  /** A JSON file of rules that replace the defaults (docs/policy.md); read again when it changes. */
   readonly policyFile?: string;
   /** The same, from code; not together with a file. */
   readonly policyRules?: RuleOverrides;

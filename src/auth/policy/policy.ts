@@ -12,7 +12,7 @@ export type RuleOverrides = Readonly<Record<string, unknown>>;
  * policy file should be able to open one project's backups to another.
  */
 export class Policy {
-  private readonly rules: ReadonlyMap<string, RuleExpression>;
+  private rules: Rules;
 
   /**
    * @param adminProjectId the project whose admins reach every project; undefined: none does, only system-scoped admins do.
@@ -22,28 +22,23 @@ export class Policy {
     overrides: RuleOverrides = {},
     private readonly adminProjectId?: string,
   ) {
-    const rules = new Map<string, RuleExpression>();
-    for (const [name, body] of Object.entries({ ...DEFAULT_ALIASES, ...DEFAULT_RULES, ...overrides })) {
-      // A misspelt rule would otherwise leave the default in force, and nobody would know.
-      if (name.includes(':') && !Object.hasOwn(DEFAULT_RULES, name))
-        throw new Error(`Policy: no call asks for a rule "${name}".`);
-      rules.set(name, parseNamed(name, body));
-    }
-    this.rules = rules;
-    for (const name of rules.keys()) this.checkReferences(name, []);
+    this.rules = readRules(overrides);
   }
 
   /** Reads a policy file: one JSON object of rules. @throws Error if it cannot be read or is no such object; see the constructor. */
   static fromFile(path: string, adminProjectId?: string): Policy {
-    let content: unknown;
+    let text: string;
     try {
-      content = JSON.parse(readFileSync(path, 'utf8'));
+      text = readFileSync(path, 'utf8');
     } catch (error) {
-      throw new Error(`Policy: the file ${path} cannot be read as JSON.`, { cause: error });
+      throw new Error(`Policy: the file ${path} cannot be read.`, { cause: error });
     }
-    if (typeof content !== 'object' || content === null || Array.isArray(content))
-      throw new Error('Policy: the file must hold one JSON object.');
-    return new Policy({ ...content }, adminProjectId);
+    return new Policy(parseFile(text), adminProjectId);
+  }
+
+  /** Puts the rules of a policy file's text in the place of those before; if it throws (see the constructor), those before stay. */
+  replaceRules(text: string): void {
+    this.rules = readRules(parseFile(text));
   }
 
   /** Does the rule allow this identity? */
@@ -73,14 +68,40 @@ export class Policy {
     const expression = this.rules.get(name);
     return expression !== undefined && ruleHolds(expression, identity, (referred) => this.holds(referred, identity));
   }
+}
 
-  private checkReferences(name: string, path: readonly string[]): void {
-    const expression = this.rules.get(name);
-    if (expression === undefined)
-      throw new Error(`Policy: the rule "${path.at(-1)}" refers to "${name}", which does not exist.`);
-    if (path.includes(name)) throw new Error(`Policy: the rule "${name}" refers to itself.`);
-    for (const referred of referredRules(expression)) this.checkReferences(referred, [...path, name]);
+function parseFile(text: string): RuleOverrides {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new Error('Policy: the file cannot be read as JSON.', { cause: error });
   }
+  if (typeof content !== 'object' || content === null || Array.isArray(content))
+    throw new Error('Policy: the file must hold one JSON object.');
+  return { ...content };
+}
+
+type Rules = ReadonlyMap<string, RuleExpression>;
+
+function readRules(overrides: RuleOverrides): Rules {
+  const rules = new Map<string, RuleExpression>();
+  for (const [name, body] of Object.entries({ ...DEFAULT_ALIASES, ...DEFAULT_RULES, ...overrides })) {
+    // A misspelt rule would otherwise leave the default in force, and nobody would know.
+    if (name.includes(':') && !Object.hasOwn(DEFAULT_RULES, name))
+      throw new Error(`Policy: no call asks for a rule "${name}".`);
+    rules.set(name, parseNamed(name, body));
+  }
+  for (const name of rules.keys()) checkReferences(rules, name, []);
+  return rules;
+}
+
+function checkReferences(rules: Rules, name: string, path: readonly string[]): void {
+  const expression = rules.get(name);
+  if (expression === undefined)
+    throw new Error(`Policy: the rule "${path.at(-1)}" refers to "${name}", which does not exist.`);
+  if (path.includes(name)) throw new Error(`Policy: the rule "${name}" refers to itself.`);
+  for (const referred of referredRules(expression)) checkReferences(rules, referred, [...path, name]);
 }
 
 function parseNamed(name: string, body: unknown): RuleExpression {

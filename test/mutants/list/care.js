@@ -3,6 +3,7 @@ const rows = require('../rows');
 /** What looks after the deployment: data that is needed is kept, what nobody needs goes, settings are read again. */
 const RUNNER = 'src/jobs/job-runner.spec.ts';
 const BUILDS = 'test/e2e/abandoned-builds.e2e-spec.ts';
+const POLICY_FILE = 'src/auth/policy/policy-file-watch.spec.ts';
 const DELETION = 'test/e2e/management-deletion.e2e-spec.ts';
 
 module.exports = [
@@ -23,6 +24,13 @@ module.exports = [
   ]),
   ...rows('src/backup-restore.runtime.ts', BUILDS, [
     ['builds-never-collected', 'abandoned builds are collected by every process', '    this.collection.start();\n', '', 'are dropped, and those of running'],
+  ]),
+  ...rows('src/auth/policy/policy-file-watch.ts', POLICY_FILE, [
+    ['policy-file-read-once', 'a changed policy file is read again', '      this.policy.replaceRules(text);\n', '', 'is read again when it changes'],
+    ['policy-file-broken-unsaid', 'a broken policy file is named in the log', 'this.logger.warn(', 'String(', 'is read again when it changes'],
+  ]),
+  ...rows('src/auth/policy/policy.ts', POLICY_FILE, [
+    ['broken-policy-in-force', 'a broken policy file changes nothing', '    this.rules = readRules(parseFile(text));', '    this.rules = new Map();\n    this.rules = readRules(parseFile(text));', 'is read again when it changes'],
   ]),
   ...rows('src/restore/running-restores.ts', DELETION, [
     ['deletion-waits-for-old-restores', 'a backup that was restored is deleted', ", status: 'RESTORING' as const };", ' };', 'is refused, naming the restores'],
