@@ -21,7 +21,7 @@ const ERRORS: Record<number, string> = {
   403: 'Forbidden: a token of another project, or a role that may not',
   404: 'TableNotExistsException',
   413: 'RequestTooLarge: a JSON body above the limit',
-  423: 'TableLocked: the table is in MAINTENANCE; Retry-After says for how long',
+  423: 'TableLocked: the table is in MAINTENANCE; come back after Retry-After seconds',
   429: 'RequestQuotaExceeded',
   500: 'InternalError',
   503: 'ServiceUnavailable',
