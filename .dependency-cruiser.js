@@ -12,6 +12,7 @@ const ROOMS = {
   jobs: [...BASE, 'database', 'notifications', 'telemetry'],
   backup: ENGINES,
   restore: [...ENGINES, 'backup'],
+  protection: [...ENGINES, 'backup'],
   catalogue: [...ENGINES, 'backup', 'restore'],
   progress: [...ENGINES, 'backup', 'restore'],
   'dead-letters': [...ENGINES, 'backup'],

@@ -7,7 +7,7 @@ import { AuthModule } from './auth';
 import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, BACKUP_USERS, BackupQuota, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
 import { BackupRestoreHealth } from './backup-restore.health';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
-import { BackupRestoreRuntime } from './backup-restore.runtime';
+import { BackupRestoreRuntime, DEFAULT_SWEEP_SECONDS } from './backup-restore.runtime';
 import { PLUGIN_METRICS, metricsProvider, watchedStores } from './backup-restore.telemetry';
 import { BackupDeleteHandler, BackupVerifyHandler } from './catalogue';
 import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
@@ -16,6 +16,7 @@ import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
 import { Clock, Quotas, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
+import { BackupBeforeDropHandler, DROP_RECOVERY_OPTIONS, DropRecoveryOptions, TableDropHandler } from './protection';
 import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreHandler, RunningRestores } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
@@ -70,6 +71,10 @@ const PORTS: Provider[] = [
   fromOptions(TABLE_BACKEND, (options) => options.tables),
   fromOptions<Clock>(CLOCK, (options) => options.clock ?? systemClock),
   fromOptions(BackupQuota, backupQuota),
+  fromOptions<DropRecoveryOptions>(DROP_RECOVERY_OPTIONS, ({ sweepSeconds, logger }) => ({
+    everyMillis: (sweepSeconds ?? DEFAULT_SWEEP_SECONDS) * 1000,
+    onError: (err) => (logger ?? silentLogger).warn({ err }, 'unfinished drops could not be looked for; it will be tried again'),
+  })),
   { provide: BACKUP_USERS, useClass: RunningRestores },
   fromOptions(STRATEGY_CONFIG, ({ strategies, tables }) => limitStrategies(strategies ?? BUILT_IN_STRATEGIES, { native: tables.native !== undefined })),
   metricsProvider(SENDERS),
@@ -158,6 +163,8 @@ function makeRunner(
   const maxLockSeconds = options.maxLockSeconds ?? DEFAULT_MAX_LOCK_SECONDS;
   const onLocked: LockObserver = ({ milliseconds }) => metrics?.lockSeconds.observe(milliseconds / 1000);
   if (options.tables.native) runner.register(new NativeBackupHandler({ ...backups, maxLockSeconds, streams: jobs.stepsPerProcess, onLocked }));
+  runner.register(new BackupBeforeDropHandler(backups));
+  runner.register(new TableDropHandler(common));
   runner.register(new BackupDeleteHandler(common));
   runner.register(new BackupVerifyHandler(common));
   const restores = { ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS };

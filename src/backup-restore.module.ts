@@ -5,6 +5,7 @@ import { CatalogueModule } from './catalogue';
 import { DeadLettersModule } from './dead-letters';
 import { MaintenanceModule } from './maintenance';
 import { ProgressModule } from './progress';
+import { ProtectionModule } from './protection';
 import { RestoreModule } from './restore';
 
 /**
@@ -16,7 +17,7 @@ export class BackupRestoreModule {
   static forRootAsync(options: BackupRestoreAsyncOptions): DynamicModule {
     return {
       module: BackupRestoreModule,
-      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, MaintenanceModule, CatalogueModule, DeadLettersModule, ProgressModule],
+      imports: [BackupRestoreCoreModule.forRootAsync(options), BackupModule, RestoreModule, ProtectionModule, MaintenanceModule, CatalogueModule, DeadLettersModule, ProgressModule],
       exports: [BackupRestoreCoreModule],
     };
   }

@@ -9,7 +9,7 @@ import { EVENTS_CHANNEL, OutboxDispatcher, PollLoop } from './notifications';
 import { AbandonedBuilds } from './restore';
 import { silentLogger } from './telemetry';
 
-const DEFAULT_SWEEP_SECONDS = 60;
+export const DEFAULT_SWEEP_SECONDS = 60;
 const COLLECT_SECONDS = 300;
 
 /** What runs beside the calls: the job runner, the outbox, the sweep of the tables, the collection of abandoned builds. Starts and drains with the application. */

@@ -2,6 +2,7 @@ import { BackupEntity, BackupObjectEntity, RequestTokenEntity } from './backup';
 import { VerificationProofEntity } from './catalogue';
 import { JobEntity, JobStepEntity } from './jobs';
 import { EventDeliveryEntity, EventEntity } from './notifications';
+import { ProjectSettingsEntity, TableDropEntity, TableSettingsEntity } from './protection';
 import { RestoreEntity, RestoreProofEntity } from './restore';
 
 /** Every TypeORM entity of the plugin. Their tables are made by `migrations/jobs`. */
@@ -12,6 +13,9 @@ export const PLUGIN_ENTITIES = [
   RestoreEntity,
   RestoreProofEntity,
   VerificationProofEntity,
+  ProjectSettingsEntity,
+  TableSettingsEntity,
+  TableDropEntity,
   JobEntity,
   JobStepEntity,
   EventEntity,

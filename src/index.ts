@@ -40,6 +40,7 @@ export { dumpJobDatabase, JobDatabaseDump, JobDatabaseRestore, restoreJobDatabas
 export { EmbeddedServer, EmbeddedServerOptions } from './database';
 export { ResolveTables } from './maintenance';
 export { DeliveryError, EventSubject, NotificationEvent, NotificationSender, NotificationSettings, WebhookSender, parseWebhooks, webhook } from './notifications';
+export { TableDrops } from './protection';
 export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget } from './storage';
 export { StrategyConfig, parseStrategyConfig } from './strategy';
 export {

@@ -33,6 +33,21 @@ export interface TableAddress {
   readonly table: string;
 }
 
+/** A backup that is not asked for yet. */
+export interface PreparedBackup {
+  readonly row: BackupEntity;
+  /** Asks for it, in a transaction of the caller. The queue is to be woken afterwards. @throws DomainError BackupQuotaExceeded */
+  readonly insert: (tx: EntityManager) => Promise<void>;
+}
+
+interface NewBackup {
+  readonly row: BackupEntity;
+  readonly table: TableDescription;
+  readonly location: BackupLocation;
+  readonly strategy: ResolvedStrategy;
+  readonly kind: string;
+}
+
 /** Everything that clients ask of backups, in no dialect. Callers have authorised the call itself. */
 @Injectable()
 export class BackupService {
@@ -72,19 +87,38 @@ export class BackupService {
 
     const table = await this.findUsableTable(projectId, tableParam);
     if (strategy.format === 'native') this.checkLockable(table);
-    const id = newId();
-    const location = await this.stores.locationOf(strategy.location, { projectId, backupId: id });
-    const row = this.newRow(id, request, table, strategy, location);
+    const { row, insert } = await this.prepare(table, request, strategy, strategy.format === 'native' ? BACKUP_CREATE_NATIVE_JOB : BACKUP_CREATE_JOB);
     const made = await inTransaction(this.dataSource, async (tx) => {
-      if (use && (await this.tokens.claim(tx, use, id)) !== id) return false;
-      await this.quota.admit(tx, table);
-      await this.catalogue.insert(tx, row);
-      await this.enqueueCreate(tx, row, table, location, strategy);
+      if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;
+      await insert(tx);
       return true;
     });
     if (!made && use) return this.replayed(use, tableParam);
     await this.queue.wake();
     return { backup: row, progress: undefined };
+  }
+
+  /** A full, portable backup by the deployment's default strategy, to be made by a job of another kind. */
+  prepareFull(table: TableDescription, name: string, kind: string): Promise<PreparedBackup> {
+    const strategy = resolveStrategy({ type: 'full', format: 'db-agnostic' }, this.strategies);
+    return this.prepare(table, { name, deleteProtection: false }, strategy, kind);
+  }
+
+  private async prepare(
+    table: TableDescription,
+    facts: Pick<CreateBackupRequest, 'name' | 'deleteProtection'>,
+    strategy: ResolvedStrategy,
+    kind: string,
+  ): Promise<PreparedBackup> {
+    const id = newId();
+    const location = await this.stores.locationOf(strategy.location, { projectId: table.projectId, backupId: id });
+    const row = this.newRow(id, facts, table, strategy, location);
+    const insert = async (tx: EntityManager): Promise<void> => {
+      await this.quota.admit(tx, table);
+      await this.catalogue.insert(tx, row);
+      await this.enqueueCreate(tx, { row, table, location, strategy, kind });
+    };
+    return { row, insert };
   }
 
   /** A page of backups in ascending order of ids. `table` undefined: of every table that the project has or had. */
@@ -212,10 +246,7 @@ export class BackupService {
 
   private async enqueueCreate(
     tx: EntityManager,
-    row: BackupEntity,
-    table: TableDescription,
-    location: BackupLocation,
-    strategy: ResolvedStrategy,
+    { row, table, location, strategy, kind }: NewBackup,
   ): Promise<void> {
     if (row.createJobId === null) throw new DomainError('InternalError', 'a backup that is being made has a job');
     const params: BackupCreateParams = {
@@ -228,7 +259,7 @@ export class BackupService {
     };
     await this.queue.enqueue(tx, {
       id: row.createJobId,
-      kind: strategy.format === 'native' ? BACKUP_CREATE_NATIVE_JOB : BACKUP_CREATE_JOB,
+      kind,
       projectId: row.projectId,
       subjectId: row.id,
       params,
@@ -237,7 +268,7 @@ export class BackupService {
 
   private newRow(
     id: Uuid,
-    { name, deleteProtection }: CreateBackupRequest,
+    { name, deleteProtection }: Pick<CreateBackupRequest, 'name' | 'deleteProtection'>,
     table: TableDescription,
     strategy: ResolvedStrategy,
     location: BackupLocation,

@@ -1,5 +1,5 @@
 export { BackupCatalogue, TableScope } from './backup-catalogue';
-export { BackupCreateDependencies, BackupCreateHandler } from './backup-create.handler';
+export { BackupCreateDependencies, BackupCreateHandler, targetOf } from './backup-create.handler';
 export { backupEvent, EventPhase } from './backup-events';
 export { findBackup } from './backup-of-job';
 export { BACKUP_CREATE_JOB, BACKUP_CREATE_NATIVE_JOB, BACKUP_DELETE_JOB, BACKUP_VERIFY_JOB, BackupCreateParams, BackupDeleteParams, BackupVerifyParams } from './backup-job.params';
@@ -9,7 +9,7 @@ export { BACKUP_USERS, BackupUsers } from './backup-users';
 export { BackupModule } from './backup.module';
 export { NativeBackupDependencies, NativeBackupHandler } from './native-backup.handler';
 export { BACKUP_OPTIONS, BackupOptions } from './backup.options';
-export { backupNotExists, BackupService, emptyBackup, TableAddress } from './backup.service';
+export { backupNotExists, BackupService, emptyBackup, PreparedBackup, TableAddress } from './backup.service';
 export { RequestKind, RequestTokenEntity } from './request-token.entity';
 export { RequestTokens, tokenConflict, TokenUse } from './request-tokens';
 export { AnswerContext, AnswerContexts } from './rest/answer-context';

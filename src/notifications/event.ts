@@ -1,5 +1,5 @@
 /** What is announced: `magnetodb.<operation>.<phase>`, the dotted names of MagnetoDB's own events. */
-const EVENT_OPERATIONS = ['backup.create', 'backup.delete', 'restore'] as const;
+const EVENT_OPERATIONS = ['backup.create', 'backup.delete', 'restore', 'table.drop'] as const;
 /** `end` and `error` are terminal: a job has exactly one of them. */
 const EVENT_PHASES = ['start', 'end', 'error'] as const;
 export type EventOperation = (typeof EVENT_OPERATIONS)[number];

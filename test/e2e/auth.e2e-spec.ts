@@ -117,7 +117,7 @@ function mayByContract(rule: PolicyRule, roles: readonly string[], scope: string
   if (rule === 'metrics:read') return roles.includes('magnetodb_monitor') || (scope === 'system' && roles.includes('admin'));
   if (rule.startsWith('notification:')) return roles.includes('admin');
   if (rule.startsWith('mdb:')) return true;
-  const readers = ['backup:list', 'backup:describe', 'restore:list', 'restore:describe'].includes(rule)
+  const readers = ['backup:list', 'backup:describe', 'restore:list', 'restore:describe', 'settings:describe'].includes(rule)
     ? ['reader']
     : [];
   return roles.some((role) => [...readers, 'member', 'magnetodb_backup', 'admin'].includes(role));

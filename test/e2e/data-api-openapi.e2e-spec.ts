@@ -29,7 +29,7 @@ const ROUTES: [keyof typeof CALLS, 'post' | 'get' | 'delete', string, number[]][
   ['batch_write_item', 'post', 'batch_write_item', [400, 404, 413, 423]],
   ['bulk_load', 'post', 'tables/{table}/bulk_load', [400, 404, 423]],
   ['delete_item', 'post', 'tables/{table}/delete_item', [400, 404, 413, 423]],
-  ['delete_table', 'delete', 'tables/{table}', [400, 404, 423]],
+  ['delete_table', 'delete', 'tables/{table}', [400, 404, 413, 423]],
 ];
 const ORDERS = ['/v1/data/{project_id}', '/v1/{project_id}/data'];
 const EVERYWHERE = [401, 403, 429, 500, 503];

@@ -19,6 +19,7 @@ import {
   RequestIdInterceptor,
   TABLE_BACKEND,
   TableBackend,
+  TableDrops,
   TOKEN_VALIDATOR,
   TokenValidator,
 } from '../../src/index';
@@ -54,8 +55,11 @@ export async function startDataApi(
   const postgres = await createPostgresTableBackend({ connectionString: database.url });
   const backend = wrap(postgres);
 
+  /** No settings, no backups: tables are dropped at once. */
+  const drops = { provide: TableDrops, useValue: { drop: backend.dropTable.bind(backend) } };
+
   @Global()
-  @Module({ providers: [{ provide: TABLE_BACKEND, useValue: backend }], exports: [TABLE_BACKEND] })
+  @Module({ providers: [{ provide: TABLE_BACKEND, useValue: backend }, drops], exports: [TABLE_BACKEND, TableDrops] })
   class BackendModule {}
 
   @Module({

@@ -38,6 +38,8 @@ const TABLE_CALLS: readonly (readonly [string, string, readonly number[], readon
   ['get', '/restores/{restore_job_id}', [200, 400, 404], [], false],
   ['patch', '/restores/{restore_job_id}', [200, 400, 404, 409], [], true],
   ['delete', '/restores/{restore_job_id}', [200, 400, 404], [], false],
+  ['get', '/settings', [200, 400, 404], [], false],
+  ['patch', '/settings', [200, 400, 404], [], true],
 ];
 const PROJECT_CALLS: typeof TABLE_CALLS = [
   ['get', '/backups', [200, 400], [...LIST_QUERY, 'exclusive_start_backup_id', 'name'], false],
@@ -45,6 +47,8 @@ const PROJECT_CALLS: typeof TABLE_CALLS = [
   ['post', '/backups/import', [200, 400, 404], [], true],
   ['post', '/backups/find', [200, 400, 404], [], true],
   ['get', '/jobs/watch', [200, 400], [], false],
+  ['get', '/settings', [200, 400], [], false],
+  ['patch', '/settings', [200, 400], [], true],
 ];
 /** Of the deployment as a whole: for its administrators only, in no dialect. */
 const DEPLOYMENT_CALLS: typeof TABLE_CALLS = [
@@ -332,6 +336,11 @@ describe('the served OpenAPI document', () => {
         expect(imported.status).toBe(200);
         expect((await call('delete', `${table}/restores/{restore_job_id}`, job)).status).toBe(200);
         expect((await call('delete', `${table}/backups/{backup_id}`, given)).status).toBe(200);
+      }
+      for (const settings of [`${table}/settings`, `${project}/settings`]) {
+        expect((await call('get', settings)).status).toBe(200);
+        // The last example takes the setting back.
+        for (const { value } of Object.values(examples('patch', settings))) expect((await call('patch', settings, {}, value)).status).toBe(200);
       }
       for (const prefix of [table, project])
         for (const list of ['/backups', '/restores']) expect((await call('get', prefix + list)).status).toBe(200);

@@ -19,6 +19,8 @@ export const DEFAULT_RULES = {
   'notification:list': 'rule:admin',
   'notification:retry': 'rule:admin',
   'notification:discard': 'rule:admin',
+  'settings:describe': 'rule:viewer',
+  'settings:update': 'rule:operator',
   'mdb:create_table': '',
   'mdb:delete_table': '',
   'mdb:list_tables': '',

@@ -10,7 +10,7 @@ import { ItemsService } from './items.service';
 import { TablesController } from './tables.controller';
 import { TablesService } from './tables.service';
 
-/** MagnetoDB's data API over the tables port. Needs AuthModule and a provider of TABLE_BACKEND, both global. */
+/** MagnetoDB's data API over the tables port. Needs AuthModule and providers of TABLE_BACKEND and TableDrops, all global. */
 @Module({})
 export class DataApiModule {
   static forRoot(options: DataApiOptions = {}): DynamicModule {

@@ -122,9 +122,9 @@ export const CALLS = {
   },
   delete_table: {
     summary: 'Delete a table and all its items',
-    answers: 'the table as it was, in status DELETING',
+    answers: 'the table as it was, in status DELETING. If its settings say so, a backup is made first, and if that fails the table is ACTIVE again',
     response: tableAnswer,
-    errors: [400, 404, 423],
+    errors: [400, 404, 413, 423],
   },
   put_item: {
     summary: 'Put an item: create it, or replace it as a whole',

@@ -20,7 +20,7 @@ const ERRORS: Record<number, string> = {
   401: 'Unauthorized: no valid token',
   403: 'Forbidden: a token of another project, or a role that may not',
   404: 'TableNotExistsException',
-  413: 'RequestTooLarge: a JSON body above the limit',
+  413: 'RequestTooLarge: a JSON body above the limit; delete_table: BackupQuotaExceeded',
   423: 'TableLocked: the table is in MAINTENANCE; come back after Retry-After seconds',
   429: 'RequestQuotaExceeded',
   500: 'InternalError',

@@ -20,6 +20,7 @@ import {
   Requires,
   TABLE_BACKEND,
   TableBackend,
+  TableDrops,
   queryText,
   rejectUnknownQuery,
 } from '../../index';
@@ -37,6 +38,7 @@ import { MAX_TABLE_NAMES, readCreateTable } from './requests/tables';
 export class TablesController {
   constructor(
     @Inject(TABLE_BACKEND) private readonly backend: TableBackend,
+    private readonly drops: TableDrops,
     @Inject(DATA_API_OPTIONS) private readonly options: ResolvedDataApiOptions,
   ) {}
 
@@ -83,7 +85,7 @@ export class TablesController {
   @ApiTable()
   @ApiDataCall('delete_table')
   async delete(@Req() request: HttpRequest, @Param() params: DataParams): Promise<Json> {
-    const table = await this.backend.dropTable(tableRef(params));
+    const table = await this.drops.drop(tableRef(params));
     return { table_description: presentTable(table, this.url(request, params, table.name)) };
   }
 
