@@ -55,9 +55,10 @@ async function pass(operation: string, subject: string, place: string, sql?: str
 
 function watchTransactions(): void {
   const { begin, finish } = StepLedger.prototype;
-  const within = async (job: JobRow, transaction: Scope['transaction'], work: () => Promise<void>): Promise<void> => {
-    await scopes.run({ job, transaction, statements: 0 }, work);
+  const within = async <T>(job: JobRow, transaction: Scope['transaction'], work: () => Promise<T>): Promise<T> => {
+    const result = await scopes.run({ job, transaction, statements: 0 }, work);
     await pass(job.kind, job.subject_id, `${transaction}:done`);
+    return result;
   };
   StepLedger.prototype.begin = function (step: ClaimedStep, handler: JobHandler) {
     return step.job.started_at === null ? within(step.job, 'begin', () => begin.call(this, step, handler)) : begin.call(this, step, handler);

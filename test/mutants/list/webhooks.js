@@ -57,4 +57,22 @@ module.exports = [
     ['password-in-url', 'no password in a URL', '[^\\s/?#@\\\\]+([/?]', '[^\\s/?#]+([/?]', 'refuses'],
     ['misspelt-event', 'a misspelt event is refused', 'if (odd !== undefined)', 'if (odd === null)', 'refuses'],
   ]),
+  ...rows('src/notifications/outbox-dispatcher.ts', 'test/crash/outbox.spec.ts', [
+    ['delivered-before-sent', 'no event is lost with a killed process', 'const failure = await this.attempt(claim, leftMillis);', 'await this.ledger.delivered(this.sender.name, claim);\n    const failure = await this.attempt(claim, leftMillis);', 'one start and one end'],
+  ]),
+  ...rows('src/dead-letters/dead-letters.controller.ts', 'test/e2e/webhooks.e2e-spec.ts', [
+    ['dead-letters-for-all', 'dead letters are for administrators of the deployment', "  @Get()\n  @Requires('notification:list')\n  @EveryProject()\n", "  @Get()\n  @Requires('backup:list')\n", 'refuse dead letters to everybody else'],
+    ['dead-letters-unfiltered', 'unknown parameters are refused', "['limit', START, 'sender', 'project_id']", "['limit', START, 'sender', 'project_id', 'status']", 'refuse dead letters to everybody else'],
+  ]),
+  ...rows('src/cli/commands/dead-letters.ts', 'test/e2e/webhooks.e2e-spec.ts', [
+    ['retry-all-by-mistake', 'nothing is sent again without an id or --all', '(id === undefined) !== call.flag(\'all\')', 'id !== undefined && call.flag(\'all\')', 'are watched from the command line'],
+  ]),
+  ...rows('src/gateway/webhooks.ts', 'test/e2e/webhooks.e2e-spec.ts', [
+    ['secret-of-the-file-shown', 'an error does not quote the file of webhooks', "throw new Error('the file is not JSON');", 'throw new Error(text);', 'keep it from starting'],
+    ['secret-without-url', 'a secret for nothing is told of', 'if (webhookUrl === undefined && webhookSecret.length > 0)', 'if (webhookUrl === null)', 'keep it from starting'],
+  ]),
+  ...rows('docs/notifications.md', 'test/e2e/webhooks-receivers.e2e-spec.ts', [
+    ['sloppy-receiver-in-node', 'the documented receiver in Node.js verifies', 'timingSafeEqual(given, expected)', 'true', 'receiver in js'],
+    ['sloppy-receiver-in-python', 'the documented receiver in Python drops repetitions', 'if event["message_id"] not in done:', 'if True:', 'receiver in python'],
+  ]),
 ];
