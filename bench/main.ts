@@ -58,17 +58,28 @@ async function compare(cluster: Cluster, table: BenchTable, pairs: number): Prom
   return withGateway(cluster, async (gateway, api) => {
     const backups: JobRun[] = [];
     const restores: JobRun[] = [];
-    const speed: Speed = { table: table.name, items: table.items, loadPerSecond, backups, restores, dumps: [], restoresOfDumps: [], memoryMiB: 0 };
+    const nativeBackups: JobRun[] = [];
+    const nativeRestores: JobRun[] = [];
+    const ours = { backups, restores, nativeBackups, nativeRestores };
+    const speed: Speed = { table: table.name, items: table.items, loadPerSecond, ...ours, dumps: [], restoresOfDumps: [], memoryMiB: 0 };
+    const restoreOurs = async (name: string, backup: JobRun): Promise<JobRun> => {
+      await checkpoint(cluster);
+      const run = await restore(api, url, name, backup.source);
+      checkCount(table, await countRows(cluster, SOURCE_DATABASE, await physicalTable(cluster, name)));
+      await api.dropTable(name);
+      return run;
+    };
     for (let pair = 0; pair < pairs; pair++) {
       await checkpoint(cluster);
-      backups.push(await backUp(api, url, table.name));
+      const portable = await backUp(api, url, table.name);
+      backups.push(portable);
       await checkpoint(cluster);
       speed.dumps.push(await peer.dump());
       await checkpoint(cluster);
-      const restored = `restored_${pair}`;
-      restores.push(await restore(api, url, restored, backups[pair]?.source ?? ''));
-      checkCount(table, await countRows(cluster, SOURCE_DATABASE, await physicalTable(cluster, restored)));
-      await api.dropTable(restored);
+      const native = await backUp(api, url, table.name, 'native');
+      nativeBackups.push(native);
+      restores.push(await restoreOurs(`restored_${pair}`, portable));
+      nativeRestores.push(await restoreOurs(`native_${pair}`, native));
       await checkpoint(cluster);
       speed.restoresOfDumps.push(await peer.restore());
       checkCount(table, await peer.countRestored());
@@ -126,9 +137,10 @@ async function checkpoint(cluster: Cluster): Promise<void> {
   await cluster.query(SOURCE_DATABASE, 'CHECKPOINT');
 }
 
-function describePair({ items, backups, restores, dumps, restoresOfDumps }: Speed): string {
-  const last = [backups, dumps, restores, restoresOfDumps].map((runs) => rate(items, runs.at(-1)?.seconds ?? 0));
-  return `backup ${last[0]}, pg_dump ${last[1]}, restore ${last[2]}, pg_restore ${last[3]}; ${JSON.stringify(restores.at(-1)?.stages)}`;
+function describePair({ items, backups, restores, nativeBackups, nativeRestores, dumps, restoresOfDumps }: Speed): string {
+  const last = [backups, nativeBackups, dumps, restores, nativeRestores, restoresOfDumps].map((runs) => rate(items, runs.at(-1)?.seconds ?? 0));
+  const stages = [restores, nativeRestores].map((runs) => JSON.stringify(runs.at(-1)?.stages));
+  return `backup ${last[0]}, native ${last[1]}, pg_dump ${last[2]}; restore ${last[3]}, native ${last[4]}, pg_restore ${last[5]}; ${stages.join(', native ')}`;
 }
 
 function rate(items: number, seconds: number): string {

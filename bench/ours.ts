@@ -13,10 +13,12 @@ export interface JobRun {
   readonly source: string;
 }
 
+export type Format = 'db-agnostic' | 'native';
+
 /** Backs a table up through the REST API. */
-export async function backUp(api: ApiClient, databaseUrl: string, table: string): Promise<JobRun> {
+export async function backUp(api: ApiClient, databaseUrl: string, table: string, format: Format = 'db-agnostic'): Promise<JobRun> {
   const start = performance.now();
-  const { backup_id: id } = await api.createBackup(table, 'bench');
+  const { backup_id: id } = await api.createBackup(table, 'bench', format);
   const stages = await watchStages(databaseUrl, id);
   const backup = await api.describeBackup(table, id);
   const seconds = (performance.now() - start) / 1000;

@@ -9,6 +9,8 @@ export interface Speed {
   readonly loadPerSecond: number;
   readonly backups: readonly JobRun[];
   readonly restores: readonly JobRun[];
+  readonly nativeBackups: readonly JobRun[];
+  readonly nativeRestores: readonly JobRun[];
   readonly dumps: ToolRun[];
   readonly restoresOfDumps: ToolRun[];
   /** Peak over all runs of ours. */
@@ -51,7 +53,7 @@ export function markdown({ server, speeds, memory, latency }: Report): string {
   return `${lines.join('\n')}\n`;
 }
 
-function speedTable({ table, items, loadPerSecond, backups, restores, dumps, restoresOfDumps }: Speed): string[] {
+function speedTable({ table, items, loadPerSecond, backups, restores, nativeBackups, nativeRestores, dumps, restoresOfDumps }: Speed): string[] {
   const row = (what: string, seconds: readonly number[], peer?: readonly number[]): string => {
     const ratio = peer === undefined ? '' : (median(peer) / median(seconds)).toFixed(2);
     const each = seconds.map((value) => value.toFixed(2)).join(', ');
@@ -65,14 +67,21 @@ function speedTable({ table, items, loadPerSecond, backups, restores, dumps, res
     '| | items/s (median) | speed, theirs = 1 | seconds of each run, in order |',
     '|---|---|---|---|',
     row('backup', secondsOf(backups), secondsOf(dumps)),
+    row('native backup', secondsOf(nativeBackups), secondsOf(dumps)),
     row('`pg_dump -Fc -t`', secondsOf(dumps)),
     row('restore, verification included', secondsOf(restores), secondsOf(restoresOfDumps)),
     row('– without verification', unverified, secondsOf(restoresOfDumps)),
     row('– verification alone', stage('verify')),
+    row('native restore, files proved and rows counted', secondsOf(nativeRestores), secondsOf(restoresOfDumps)),
     row('`pg_restore`', secondsOf(restoresOfDumps)),
     '',
-    `Stages of a restore (median seconds): ${Object.keys(restores[0]?.stages ?? {}).map((name) => `${name} ${median(stage(name)).toFixed(2)}`).join(', ')}. bulk_load over HTTP: ${whole(loadPerSecond)} items/s.`,
+    `Stages of a restore (median seconds): ${stagesOf(restores)}; of a native one: ${stagesOf(nativeRestores)}. bulk_load over HTTP: ${whole(loadPerSecond)} items/s.`,
   ];
+}
+
+function stagesOf(runs: readonly JobRun[]): string {
+  const names = Object.keys(runs[0]?.stages ?? {});
+  return names.map((name) => `${name} ${median(runs.map((run) => run.stages[name] ?? 0)).toFixed(2)}`).join(', ');
 }
 
 function whole(value: number): string {

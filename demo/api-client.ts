@@ -79,8 +79,8 @@ export class ApiClient {
     } while (startKey !== undefined);
   }
 
-  createBackup(table: string, name: string): Promise<Backup> {
-    return this.call('POST', this.management(`${table}/backups`), { backup_name: name });
+  createBackup(table: string, name: string, format = 'db-agnostic'): Promise<Backup> {
+    return this.call('POST', this.management(`${table}/backups`), { backup_name: name, strategy: { format } });
   }
 
   describeBackup(table: string, id: string): Promise<Backup> {

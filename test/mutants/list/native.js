@@ -35,7 +35,7 @@ module.exports = [
     ['snapshot-with-expired', 'expired items and delete marks are left out', ' AND ${isLive(this.cutoff)}', '', 'neither expired items'],
     ['snapshot-takes-all', 'half of the connections are left to others', 'if (this.closed || this.counted.extra >= Math.floor(db.maxConnections / 2)) return undefined;', 'if (this.closed || this.counted.extra >= db.maxConnections - 1) return undefined;', 'leaves half of the connections'],
     ['snapshot-keeps-count', 'connections are given back', 'this.counted.extra -= this.held.length - 1;', '', 'leaves half of the connections'],
-    ['snapshot-not-stopped', 'reading a snapshot stops when it is told to', '        yield take(rows);\n        signal.throwIfAborted();\n        rows = [];', '        yield take(rows);\n        rows = [];', 'stops when it is told to'],
+    ['snapshot-not-stopped', 'reading a snapshot stops when it is told to', '      if (builder.itemCount > 0) yield take(rows);\n      signal.throwIfAborted();', '      if (builder.itemCount > 0) yield take(rows);', 'stops when it is told to'],
   ]),
   ...rows('src/tables/postgres/builds.ts', TABLES, [
     ['native-part-twice', 'a part is added once', 'if (kept.count > 0) await copyRows', 'if (kept.count >= 0) await copyRows', 'of one part are added once'],
