@@ -42,6 +42,7 @@ describe('the policy file, while the process runs', () => {
         await until(() => said.length > before);
         expect(said.at(-1)).toMatch(/^warn: .*not taken over: Policy: /);
         expect(allowed()).toBe(false);
+        expect(policy.allows('backup:list', MEMBER)).toBe(true);
       }
       const before = said.length;
       await rm(path);
