@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { isDomainError, TableDigest } from '../../src/kernel';
 import { expectStatus, Json, ManagementClient } from '../e2e/management-server';
 import { Deployment, PROJECT } from './deployment';
+import { CalledOffDrop, DropScenario } from './drop-scenarios';
 
 /** A job that is asked for, may be disturbed while no process works, and must then come to its end. */
 export interface Scenario {
@@ -46,6 +47,8 @@ export const SCENARIOS = {
   'replace, then cancelled': (origin: Origin): Scenario => new CancelledReplace(origin, false),
   'replace, cancelled once it is published': (origin: Origin): Scenario => new CancelledReplace(origin, true),
   merge: (origin: Origin): Scenario => new MergeScenario(origin),
+  'drop after a backup': (origin: Origin): Scenario => new DropScenario(origin),
+  'drop after a backup, called off': (origin: Origin): Scenario => new CalledOffDrop(origin),
 } satisfies Record<string, (origin: Origin) => Scenario>;
 
 abstract class Base {
