@@ -79,6 +79,15 @@ export class ApiClient {
     return this.call('POST', `${tablePath(resource.table_name)}/backups/${id}/verify`);
   }
 
+  changeBackup({ id, resource }: Found, body: unknown): Promise<Resource> {
+    return this.call('PATCH', `${tablePath(resource.table_name)}/backups/${id}`, body);
+  }
+
+  /** Of a table, or of the project; a body changes them. */
+  settings(table: string | undefined, body?: unknown): Promise<Record<string, unknown>> {
+    return this.call(body === undefined ? 'GET' : 'PATCH', `${table === undefined ? '' : tablePath(table)}/settings`, body);
+  }
+
   importBackup(body: unknown): Promise<Resource> {
     return this.call('POST', '/backups/import', body);
   }

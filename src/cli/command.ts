@@ -20,6 +20,8 @@ export interface OptionSpec {
   /** What the value is called in the help; a flag has none. */
   readonly value?: string;
   readonly choices?: readonly string[];
+  /** May it be given several times? Read it with `texts`. */
+  readonly many?: boolean;
   readonly help: string;
 }
 
@@ -52,12 +54,14 @@ export function optionsOf(command: Command): Record<string, OptionSpec> {
   return { ...command.options, ...(command.online ? ONLINE : {}), ...COMMON };
 }
 
+type OptionValue = string | boolean | readonly string[] | undefined;
+
 /** One use of a command: its arguments and options, read and checked. */
 export class Call {
   constructor(
     readonly io: Io,
     private readonly positionals: readonly string[],
-    private readonly values: Readonly<Record<string, string | boolean | undefined>>,
+    private readonly values: Readonly<Record<string, OptionValue>>,
   ) {}
 
   get json(): boolean {
@@ -86,6 +90,12 @@ export class Call {
     return typeof value === 'string' ? value : undefined;
   }
 
+  /** All values of an option that may be given several times; undefined: none was given. */
+  texts(name: string): readonly string[] | undefined {
+    const value = this.values[name];
+    return typeof value === 'object' ? value : undefined;
+  }
+
   /** @throws CliError for anything but an integer of at least 1 */
   integer(name: string): number | undefined {
     const text = this.text(name);
@@ -101,9 +111,9 @@ export class Call {
 export function parseCall(command: Command, words: readonly string[], io: Io): Call {
   const specs = optionsOf(command);
   const options = Object.fromEntries(
-    Object.entries(specs).map(([name, { value }]) => [
+    Object.entries(specs).map(([name, { value, many = false }]) => [
       name,
-      { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+      { type: value === undefined ? ('boolean' as const) : ('string' as const), multiple: many },
     ]),
   );
   const { values, positionals } = parse(words, options);
@@ -125,11 +135,11 @@ export function parseCall(command: Command, words: readonly string[], io: Io): C
 
 function parse(
   words: readonly string[],
-  options: Record<string, { type: 'boolean' | 'string' }>,
-): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
+  options: Record<string, { type: 'boolean' | 'string'; multiple: boolean }>,
+): { values: Record<string, OptionValue>; positionals: string[] } {
   try {
     const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
-    return { values: values as Record<string, string | boolean | undefined>, positionals };
+    return { values: values as Record<string, OptionValue>, positionals };
   } catch (error) {
     throw usageError(error instanceof Error ? error.message : String(error));
   }

@@ -18,6 +18,7 @@ export const create: Command = {
       help: 'db-agnostic (default), or native: the table at one moment, which is locked for milliseconds',
     },
     compression: { value: 'NAME', choices: ['zstd', 'gzip', 'none'], help: 'zstd (default), gzip or none' },
+    protect: { help: 'the backup cannot be deleted until it is protected no more' },
     ...STRATEGY_OPTIONS,
     'request-token': { value: 'TEXT', help: 'the same text within 24 hours gives the same backup, not another' },
     ...WAIT_OPTIONS,
@@ -40,6 +41,7 @@ export const create: Command = {
       present({
         backup_name: call.text('name') ?? `${table} ${new Date().toISOString()}`,
         strategy,
+        delete_protection: call.flag('protect') || undefined,
         client_request_token: call.text('request-token'),
       }),
     );

@@ -7,7 +7,9 @@ import { exportCommand } from './export';
 import { importCommand } from './import';
 import { inspect } from './inspect';
 import { jobDatabase } from './job-database';
+import { protect, unprotect } from './protect';
 import { restore } from './restore';
+import { settings } from './settings';
 import { verify } from './verify';
 
 /** Every command, in the order of the help. */
@@ -18,6 +20,9 @@ export const COMMANDS: readonly Command[] = [
   watch,
   restore,
   deleteCommand,
+  protect,
+  unprotect,
+  settings,
   importCommand,
   deadLetters,
   inspect,

@@ -1,5 +1,5 @@
 import { ApiClient, idOf } from '../api-client';
-import { Command } from '../command';
+import { Call, Command } from '../command';
 import { CliError, EXIT, usageError } from '../exit-codes';
 import { STRATEGY_OPTIONS, WAIT_OPTIONS, present, readStrategy } from '../request-bodies';
 import { follow, showResource } from '../watching';
@@ -22,6 +22,10 @@ export const restore: Command = {
       choices: ['auto', 'db-agnostic', 'native'],
       help: 'auto (default), db-agnostic or native',
     },
+    'hash-key': { value: 'VALUE', many: true, help: 'only items of this hash key; several times: of any of them' },
+    'hash-key-prefix': { value: 'VALUE', help: 'only items whose hash key begins so' },
+    'hash-key-type': { value: 'TYPE', choices: ['S', 'N', 'B'], help: 'of these values: S (default), N, or B in base64' },
+    exclude: { value: 'ATTRIBUTE', many: true, help: 'restore items without this attribute; several times: without any of them' },
     ...STRATEGY_OPTIONS,
     'request-token': { value: 'TEXT', help: 'the same text within 24 hours gives the same job, not another' },
     'dry-run': { help: 'show the plan and change nothing; a conflict is exit code 5' },
@@ -29,6 +33,7 @@ export const restore: Command = {
   },
   examples: [
     'restore 0190a5b2-… --to threads_again --wait',
+    'restore 0190a5b2-… --to some_threads --hash-key MagnetoDB --hash-key Nova --exclude message',
     'restore --source file:///backups/0190a5b2-… --to threads --dry-run',
   ],
   async run(call) {
@@ -46,6 +51,8 @@ export const restore: Command = {
         on_existing: call.text('on-existing'),
         format: call.text('format'),
         strategy: await readStrategy(call),
+        select: selectOf(call),
+        exclude_attributes: call.texts('exclude'),
         client_request_token: call.text('request-token'),
         dry_run: call.flag('dry-run') || undefined,
       }),
@@ -58,6 +65,18 @@ export const restore: Command = {
     return EXIT.ok;
   },
 };
+
+/** What `--hash-key` and `--hash-key-prefix` ask for; undefined: everything. */
+function selectOf(call: Call): unknown {
+  const type = call.text('hash-key-type');
+  const typed = (value: string): Record<string, string> => ({ [type ?? 'S']: value });
+  const [keys, prefix] = [call.texts('hash-key'), call.text('hash-key-prefix')];
+  if (keys !== undefined && prefix !== undefined) throw usageError('give either --hash-key or --hash-key-prefix');
+  if (keys !== undefined) return { hash_keys: keys.map(typed) };
+  if (prefix !== undefined) return { hash_key_prefix: typed(prefix) };
+  if (type !== undefined) throw usageError('--hash-key-type needs --hash-key or --hash-key-prefix');
+  return undefined;
+}
 
 /** A plan whose restore would be refused is no success for a script. */
 function refuseConflict(plan: unknown): void {
