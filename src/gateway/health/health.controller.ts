@@ -42,7 +42,7 @@ export class HealthController {
   @ApiQuery({
     name: 'fullcheck',
     required: false,
-    description: 'true asks each subsystem',
+    description: 'true asks each subsystem: Identity, Storage (the tables), JobDatabase, ObjectStore, Jobs, Messaging',
     schema: { type: 'boolean' },
   })
   @ApiResponse({ status: 200, schema: record(words('OK')) })
