@@ -17,7 +17,7 @@ import { Clock, Quotas, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
 import { BackupBeforeDropHandler, DROP_RECOVERY_OPTIONS, DropRecoveryOptions, TableDropHandler } from './protection';
-import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreHandler, RunningRestores } from './restore';
+import { RESTORE_KINDS, RestoreHandler, RunningRestores } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
 import { LockObserver, TABLE_BACKEND } from './tables';
@@ -168,7 +168,7 @@ function makeRunner(
   runner.register(new BackupDeleteHandler(common));
   runner.register(new BackupVerifyHandler(common));
   const restores = { ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS };
-  for (const kind of [RESTORE_JOB, RESTORE_PART_JOB, RESTORE_NATIVE_JOB] as const) runner.register(new RestoreHandler(restores, kind));
+  for (const kind of RESTORE_KINDS) runner.register(new RestoreHandler(restores, kind));
   metrics?.expectJobs(runner.kinds);
   return runner;
 }

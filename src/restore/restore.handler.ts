@@ -9,7 +9,7 @@ import { checkCounted, checkSameFormat, loadNativeChunk, openNativeBuild } from 
 import { PartSelection } from './engine/part';
 import { LoadProof, LoadTarget, RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, digestRange, loadChunk, readArchive, readOf } from './engine/portable-restore';
 import { restoreEvent } from './restore-events';
-import { RESTORE_JOB, RESTORE_NATIVE_JOB, RESTORE_PART_JOB, RestoreParams } from './restore-job.params';
+import { FIRST_RESTORE_JOB, RESTORE_JOB, RestoreKind, RestoreParams } from './restore-job.params';
 import { RestoreEntity, RestoreProofEntity } from './restore.entity';
 import { addUpProofs, saveProof } from './restore-proofs';
 
@@ -25,6 +25,9 @@ type Plan = {
 type LoadPayload = { readonly plan: Plan; readonly entry: Json; readonly index: number };
 type PlanPayload = { readonly plan: Plan };
 type VerifyPayload = { readonly plan: Plan; readonly range: KeyRange | null; readonly index: number };
+
+/** One range, as any version of a backend reads it. */
+const EVERYTHING: KeyRange = { start: null, end: null, estimatedItems: 0 };
 
 export interface RestoreDependencies {
   readonly dataSource: DataSource;
@@ -47,7 +50,7 @@ export class RestoreHandler implements JobHandler {
 
   constructor(
     private readonly deps: RestoreDependencies,
-    readonly kind: typeof RESTORE_JOB | typeof RESTORE_PART_JOB | typeof RESTORE_NATIVE_JOB = RESTORE_JOB,
+    readonly kind: RestoreKind = RESTORE_JOB,
   ) {}
 
   async runStep(step: StepContext): Promise<StepOutcome> {
@@ -131,7 +134,7 @@ export class RestoreHandler implements JobHandler {
     const build = await this.buildOf(step.job, plan);
     await context.backend.sealBuild(build);
     failPoint('restore.seal.after-build');
-    const ranges = await context.backend.splitRanges(build, this.deps.split);
+    const ranges = this.kind === FIRST_RESTORE_JOB ? [EVERYTHING] : await context.backend.splitRanges(build, this.deps.split);
     return { nextSteps: ranges.map((range, index) => ({ payload: { plan, range: { ...range }, index } })), inTransaction };
   }
 

@@ -83,7 +83,7 @@ describe('after a backup and its restore', () => {
     table = await makeTable(gateway.backend, ITEMS);
     backup = await client.madeBackup(table, 'counted');
     await restored(backup, `${table}_again`);
-    all = await untilSaid((now) => of(now, 'jobs', { kind: 'restore', state: 'succeeded' }) === 1, 'the restore is not counted');
+    all = await untilSaid((now) => of(now, 'jobs', { kind: 'restore.whole', state: 'succeeded' }) === 1, 'the restore is not counted');
     shown = await text();
   });
 
@@ -328,9 +328,9 @@ it('answers without the gauges of the job database while that is away, and says 
   await gateway.query('ALTER TABLE magnetodb_backup.jobs RENAME TO jobs_away');
   try {
     const all = await untilSaid((now) => of(now, 'job_database_up') === 0, 'the outage is not said');
-    expect(of(all, 'jobs', { kind: 'restore', state: 'failed' })).toBeUndefined();
+    expect(of(all, 'jobs', { kind: 'restore.whole', state: 'failed' })).toBeUndefined();
     expect(of(all, 'stored_bytes')).toBeUndefined();
-    expect(of(all, 'items_total', { kind: 'restore' })).toBeGreaterThan(0);
+    expect(of(all, 'items_total', { kind: 'restore.whole' })).toBeGreaterThan(0);
   } finally {
     await gateway.query('ALTER TABLE magnetodb_backup.jobs_away RENAME TO jobs');
   }

@@ -14,9 +14,13 @@ export class TestProcess {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
 
-  /** `script`: path below the project's root. The environment is this process's, and `environment`. */
-  static start(script: string, environment: Record<string, string>, args: readonly string[] = []): TestProcess {
-    const root = join(__dirname, '..', '..');
+  /** `script`: path below `root`, the project's by default. The environment is this process's, and `environment`. */
+  static start(
+    script: string,
+    environment: Record<string, string>,
+    args: readonly string[] = [],
+    root = join(__dirname, '..', '..'),
+  ): TestProcess {
     const child = spawn(process.execPath, ['-r', join(__dirname, 'swc-register.js'), join(root, script), ...args], {
       cwd: root,
       env: { ...process.env, ...environment },

@@ -4,6 +4,7 @@ const rows = require('../rows');
 const VERIFY = 'test/e2e/verification.e2e-spec.ts';
 const ALL = 'test/e2e/import-all.e2e-spec.ts';
 const JOBS = 'test/e2e/job-database.e2e-spec.ts';
+const UPGRADE = 'test/e2e/upgrade.e2e-spec.ts';
 const HANDLER = 'src/catalogue/backup-verify.handler.ts';
 const SERVICE = 'src/catalogue/verification.service.ts';
 const BACKUPS = 'src/backup/backup.service.ts';
@@ -75,6 +76,15 @@ module.exports = [
   ...rows('src/database/data-source.ts', JOBS, [
     ['jobdb-newer-taken', 'a dump of a newer version is refused', "if (unknown !== undefined) throw new DomainError('ArchiveUnsupported'", "if (unknown === '') throw new DomainError('ArchiveUnsupported'", 'damaged, cut short'],
     ['jobdb-left-old', 'an older dump is brought up to date', '      await now.runMigrations();\n', '', 'from a dump of an older'],
+  ]),
+  ...rows('migrations/jobs/1795400000070-verify-backups.ts', UPGRADE, [
+    ['upgrade-needs-a-value', 'the previous version can go on writing rows', 'ADD COLUMN verify_job_id uuid,', "ADD COLUMN verify_job_id uuid NOT NULL DEFAULT gen_random_uuid(), ALTER COLUMN items_estimate TYPE numeric,", 'migrations only add'],
+  ]),
+  ...rows('src/jobs/step-ledger.ts', UPGRADE, [
+    ['upgrade-claims-the-unknown', 'work of an unknown kind waits for who knows it', "WHERE j.state = 'running' AND j.kind = ANY($1) AND", "WHERE j.state = 'running' AND (j.kind = ANY($1) OR true) AND", 'leave work of a kind'],
+  ]),
+  ...rows('src/restore/restore.handler.ts', UPGRADE, [
+    ['upgrade-unreadable-steps', 'a job of the previous version’s kind has steps that it can read', 'this.kind === FIRST_RESTORE_JOB ? [EVERYTHING]', "this.kind === 'restore.part' ? [EVERYTHING]", 'serve the same|share a job'],
   ]),
   ...rows('src/cli/watching.ts', VERIFY, [
     ['verify-exit-code', 'exit code 1 tells of damage', "const unproved = isVerifying(last) && verification?.status !== 'PASSED';", "const unproved = isVerifying(last) && verification?.status === 'RUNNING';", 'asks the gateway by id'],

@@ -1,0 +1,223 @@
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, QueryResultRow } from 'pg';
+import { loadSettings } from '../../src/gateway/setting';
+import { GatewaySettings } from '../../src/gateway/settings';
+import { RunningGateway, startGateway } from '../../src/gateway/start';
+import { TestProcess } from '../setup/child-process';
+import { createTestDatabase, TestDatabase } from '../setup/database';
+import { until } from '../setup/until';
+import { previousVersion } from '../upgrade/previous-version';
+import { expectStatus, Json, ManagementClient } from './management-server';
+
+jest.setTimeout(180_000);
+
+const READY = /^MagnetoDB gateway ready: (http:\/\/\S+) /m;
+const ITEMS = 2000;
+const SETTINGS = {
+  PORT: '0',
+  DEV_TOKENS: 'demo-token=demo:member',
+  LOG_LEVEL: 'silent',
+  LEASE_SECONDS: '1',
+  MAX_ATTEMPTS: '100',
+  RANGE_BYTES: String(64 * 1024),
+  CHUNK_BYTES: String(32 * 1024),
+  DATABASE_URL: '',
+  HOST: '',
+  OBJECTS_URL: '',
+  NODE_ENV: 'test',
+};
+
+/** A rolling upgrade: gateways of the previous version and of this one on one database and one object store, jobs running across. */
+describe('old and new gateways side by side', () => {
+  let folder: string;
+  let database: TestDatabase;
+  let sql: Client;
+  let environment: Record<string, string>;
+  let old: { process: TestProcess; client: ManagementClient };
+  let current: { gateway: RunningGateway; client: ManagementClient };
+  let schemaBefore: Column[];
+  const processes: TestProcess[] = [];
+
+  beforeAll(async () => {
+    folder = await realpath(await mkdtemp(join(tmpdir(), 'upgrade-')));
+    database = await createTestDatabase();
+    environment = { ...SETTINGS, DATABASE_URL: database.url, DATA_DIR: folder };
+    sql = new Client({ connectionString: database.url });
+    await sql.connect();
+    old = await startOld();
+    schemaBefore = await columns();
+    await load(old.client, 'before');
+    await old.client.madeBackup('before', 'made by the old');
+    current = await startNew();
+  });
+  afterAll(async () => {
+    await current?.gateway.stop();
+    await Promise.all(processes.map((process) => process.kill()));
+    await sql.end();
+    await database.drop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function startOld(): Promise<typeof old> {
+    const process = TestProcess.start('src/gateway/main.ts', environment, [], await previousVersion());
+    processes.push(process);
+    await until(() => READY.test(process.stdout) || !process.running, 60_000, 'the old gateway did not become ready');
+    const url = READY.exec(process.stdout)?.[1];
+    if (url === undefined) throw new Error(`the old gateway did not start: ${process.stderr}`);
+    return { process, client: new ManagementClient(url, 'deployed', 'demo-token', 'demo') };
+  }
+
+  async function startNew(): Promise<typeof current> {
+    const gateway = await startGateway(loadSettings(GatewaySettings, environment));
+    return { gateway, client: new ManagementClient(gateway.url, 'deployed', 'demo-token', 'demo') };
+  }
+
+  const query = async <Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => (await sql.query<Row>(text, values)).rows;
+  const data = (client: ManagementClient, path: string, body: unknown): Promise<Json> => expectStatus(client.send('POST', `/v1/data/demo/tables${path}`, body), 200);
+  const countIn = async (client: ManagementClient, table: string): Promise<unknown> => (await data(client, `/${table}/scan`, { select: 'COUNT' }))['count'];
+
+  /** A table with `ITEMS` items, made and filled through a gateway. */
+  async function load(client: ManagementClient, table: string): Promise<void> {
+    const key = { attribute_name: 'id', attribute_type: 'N' };
+    await data(client, '', { table_name: table, attribute_definitions: [key], key_schema: [{ attribute_name: 'id', key_type: 'HASH' }] });
+    const lines = Array.from({ length: ITEMS }, (_each, id) => JSON.stringify({ id: { N: String(id) }, text: { S: 'x'.repeat(100) } })).join('\n');
+    await data(client, `/${table}/bulk_load`, `${lines}\n`);
+  }
+
+  interface Column extends QueryResultRow {
+    readonly place: string;
+    readonly type: string;
+    readonly nullable: string;
+    readonly default: string | null;
+  }
+
+  /** Every column of both schemas. */
+  async function columns(): Promise<Column[]> {
+    return query<Column>(
+      `SELECT table_schema || '.' || table_name || '.' || column_name AS place, udt_name AS type, is_nullable AS nullable, column_default AS default
+         FROM information_schema.columns WHERE table_schema IN ('magnetodb', 'magnetodb_backup') ORDER BY 1`,
+    );
+  }
+
+  /** A restore that was asked for at one gateway and is slowed down, so that it runs while things happen. */
+  async function slowRestore(client: ManagementClient, table: string, backupId: unknown): Promise<{ id: unknown; path: string }> {
+    const { restore_job_id: id } = await expectStatus(client.createRestore(table, { backup_id: backupId }), 202);
+    const path = `${client.table(table)}/restores/${String(id)}`;
+    await expectStatus(client.send('PATCH', path, { rate_limit: { items_per_second: 500 } }), 200);
+    await until(async () => (((await expectStatus(client.get(path), 200))['progress'] as Json | undefined)?.['items_done'] ?? 0) !== 0);
+    return { id, path };
+  }
+  const fullSpeed = (client: ManagementClient, path: string): Promise<unknown> => client.send('PATCH', path, { rate_limit: null });
+  const restored = async (client: ManagementClient, table: string, id: unknown): Promise<Json> => {
+    const { status, error } = await client.finished(() => client.restore(table, id), 'RESTORING');
+    return { status, error };
+  };
+  const backupOf = async (client: ManagementClient, name: string): Promise<Json> => {
+    const [backup] = (await expectStatus(client.get(`${client.projectPath}/backups?name=${encodeURIComponent(name)}`), 200))['backups'] as Json[];
+    return backup ?? {};
+  };
+
+  it('keep what the old version knows of the schema: migrations only add, and what they add has a default', async () => {
+    const after = new Map((await columns()).map((column) => [column.place, column]));
+    for (const column of schemaBefore) expect(after.get(column.place)).toEqual(column);
+    const tables = new Set(schemaBefore.map(({ place }) => place.slice(0, place.lastIndexOf('.'))));
+    const added = [...after.values()].filter(({ place }) => tables.has(place.slice(0, place.lastIndexOf('.'))) && !schemaBefore.some((column) => column.place === place));
+    expect(added.length).toBeGreaterThan(0);
+    for (const column of added) expect({ ...column, usable: column.nullable === 'YES' || column.default !== null }).toMatchObject({ usable: true });
+  });
+
+  it('serve the same tables and the same backups, whoever made them', async () => {
+    await data(old.client, '/before/put_item', { item: { id: { N: '-1' }, text: { S: 'by the old' } } });
+    await data(current.client, '/before/put_item', { item: { id: { N: '-2' }, text: { S: 'by the new' } } });
+    const first = await backupOf(current.client, 'made by the old');
+    const second = await current.client.madeBackup('before', 'made by the new');
+    expect(second).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+    const third = await old.client.madeBackup('before', 'made by the old later');
+    expect(third).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+    expect(await backupOf(old.client, 'made by the new')).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+
+    for (const [client, source, table, count] of [
+      [old.client, second, 'from_new_by_old', ITEMS + 2],
+      [current.client, third, 'from_old_by_new', ITEMS + 2],
+      [current.client, first, 'first_by_new', ITEMS],
+    ] as const) {
+      const job = await expectStatus(client.createRestore(table, { backup_id: source['backup_id'] }), 202);
+      expect(await restored(client, table, job['restore_job_id'])).toEqual({ status: 'RESTORED' });
+      for (const reader of [old.client, current.client]) expect(await countIn(reader, table)).toBe(count);
+    }
+    await expectStatus(old.client.deleteBackup('before', third['backup_id']), 200);
+    await current.client.gone(() => current.client.backup('before', third['backup_id']));
+  });
+
+  it('leave work of a kind that is new to the new', async () => {
+    const backup = await backupOf(current.client, 'made by the new');
+    const path = `${current.client.table('before')}/backups/${String(backup['backup_id'])}`;
+    await expectStatus(current.client.send('POST', `${path}/verify`), 202);
+    await until(async () => ((await expectStatus(current.client.get(path), 200))['verification'] as Json)['status'] === 'PASSED');
+    expect(await expectStatus(old.client.get(path), 200)).toMatchObject({ status: 'CREATED', restorable: true, last_verified_at: expect.any(String) });
+    // Waiting for a gateway that knows it, work of an unknown kind holds up nobody else's.
+    await query(
+      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params) VALUES ('01890a5d-ac96-774b-bcce-000000000009', 'of.the.future', 'demo', '01890a5d-ac96-774b-bcce-000000000009', '{}')`,
+    );
+    for (const [client, name] of [[old.client, 'beside the future'], [current.client, 'beside it, too']] as const) expect(await client.madeBackup('before', name)).toMatchObject({ status: 'CREATED' });
+    await query(`DELETE FROM magnetodb_backup.jobs WHERE kind = 'of.the.future'`);
+  });
+
+  it('share a job step by step: a backup and a restore that both work on', async () => {
+    const asked = await expectStatus(old.client.createBackup('before', 'shared'), 202);
+    const path = `${old.client.table('before')}/backups/${String(asked['backup_id'])}`;
+    await old.client.send('PATCH', path, { rate_limit: { items_per_second: 1000 } });
+    await until(async () => (await query(`SELECT FROM magnetodb_backup.job_steps WHERE lease_token IS NOT NULL HAVING count(DISTINCT holder) = 2`)).length > 0);
+    await current.client.send('PATCH', path, { rate_limit: null });
+    const shared = await current.client.finished(() => current.client.get(path), 'CREATING');
+    expect(shared).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+
+    const job = await slowRestore(old.client, 'shared', shared['backup_id']);
+    await until(async () => (await query(`SELECT FROM magnetodb_backup.job_steps WHERE lease_token IS NOT NULL HAVING count(DISTINCT holder) = 2`)).length > 0);
+    await fullSpeed(current.client, job.path);
+    expect(await restored(old.client, 'shared', job.id)).toEqual({ status: 'RESTORED' });
+    expect(await countIn(current.client, 'shared')).toBe(ITEMS + 2);
+  });
+
+  it('take each other’s work over: a new one that of an old one that was killed', async () => {
+    const backup = await backupOf(old.client, 'made by the new');
+    const job = await slowRestore(old.client, 'taken_over', backup['backup_id']);
+    await old.process.kill();
+    await fullSpeed(current.client, job.path);
+    expect(await restored(current.client, 'taken_over', job.id)).toEqual({ status: 'RESTORED' });
+    expect(await countIn(current.client, 'taken_over')).toBe(ITEMS + 2);
+  });
+
+  it('and an old one, started again on the new schema, that of a new one, where it knows the kind: an upgrade can be taken back', async () => {
+    old = await startOld();
+    const backup = await backupOf(current.client, 'made by the new');
+    const job = await slowRestore(current.client, 'waits', backup['backup_id']);
+    const asked = await expectStatus(current.client.createBackup('before', 'goes on'), 202);
+    await current.client.send('PATCH', `${current.client.table('before')}/backups/${String(asked['backup_id'])}`, { rate_limit: { items_per_second: 500 } });
+    await current.gateway.stop();
+
+    const path = `${old.client.table('before')}/backups/${String(asked['backup_id'])}`;
+    await fullSpeed(old.client, path);
+    await fullSpeed(old.client, job.path);
+    expect(await old.client.finished(() => old.client.get(path), 'CREATING')).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+    expect(await expectStatus(old.client.get(job.path), 200)).toMatchObject({ status: 'RESTORING' });
+
+    current = await startNew();
+    expect(await restored(current.client, 'waits', job.id)).toEqual({ status: 'RESTORED' });
+    expect(await countIn(old.client, 'waits')).toBe(ITEMS + 2);
+    old.process.signal('SIGTERM');
+    expect((await old.process.exited).code).toBe(0);
+  });
+
+  it('and every job has begun and ended once', async () => {
+    expect(
+      await query(
+        `SELECT job_id, operation FROM magnetodb_backup.events GROUP BY 1, 2 HAVING count(*) FILTER (WHERE phase = 'start') <> 1 OR count(*) FILTER (WHERE phase <> 'start') <> 1`,
+      ),
+    ).toEqual([]);
+    expect(await query(`SELECT kind FROM magnetodb_backup.jobs WHERE state <> 'succeeded'`)).toEqual([]);
+    await until(async () => (await query(`SELECT FROM magnetodb_backup.event_deliveries WHERE state <> 'delivered'`)).length === 0);
+  });
+});
