@@ -181,15 +181,17 @@ export function describeBuilds(make: MakeHarness): void {
       const { backend, open } = harness();
       const other = await open();
       const heavy = [3, 700, 2999].map((index) => plainItem('heavy', index, { v: s(`${'x'.repeat(20_000)}${index}`) }));
-      const items = [...plainItems(3000), ...heavy];
+      const items = [...plainItems(6000), ...heavy];
       const build = await buildOf(backend, items);
-      const ranges = await backend.splitRanges(build, { targetBytes: 40_000, maxRanges: 8 });
+      const ranges = await backend.splitRanges(build, { targetBytes: 200_000, maxRanges: 8 });
       expect(ranges.length).toBeGreaterThan(2);
       expect(ranges.length).toBeLessThanOrEqual(8);
       const digest = new TableDigest();
       const seen: string[] = [];
+      let most = 0;
       for (const range of JSON.parse(JSON.stringify(ranges)) as KeyRange[]) {
         const blocks = await readBlocks(other, build, range, { blockBytes: 10_000 });
+        most = Math.max(most, blocks.length);
         seen.push(...itemTexts(blocks));
         for (const [index, block] of blocks.entries()) {
           const rest = await readBlocks(backend, build, range, { after: block.cursor });
@@ -200,6 +202,7 @@ export function describeBuilds(make: MakeHarness): void {
           digest.merge(block.digest);
         }
       }
+      expect(most).toBeGreaterThan(2);
       expect(seen.sort()).toEqual(items.map((item) => text(item)).sort());
       expect(digest.equals(digestOf(PLAIN, items))).toBe(true);
       await backend.dropBuild('demo', build.buildId);

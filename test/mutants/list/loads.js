@@ -28,7 +28,7 @@ module.exports = [
   ]),
   ...rows('src/tables/postgres/build-reader.ts', CONTRACT, [
     ['build-ranges-overlap', 'each item of a build is in one range', 'end: index + 1 < ranges ? bound(index + 1) : null', 'end: null', 'are read back in ranges'],
-    ['build-read-short', 'every item of a build is read back', 'next: until < end ?', 'next: until < end - 1 ?', 'are read back in ranges'],
+    ['build-read-short', 'every item of a build is read back', 'next: until < end ?', 'next: until < 0 ?', 'are read back in ranges'],
     ['build-block-read-twice', 'reading a build goes on behind a block', 'parseBound(after ?? range.start', "parseBound(range.start ?? after", 'are read back in ranges'],
     ['build-expiry-ignored', 'a build is read by the second that is asked for', '${isLive(cutoff)}', '${isLive(0)}', 'keep items that expire meanwhile'],
   ]),
