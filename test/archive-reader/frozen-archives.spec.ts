@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { COMPRESSIONS, readChunk, readChunkEntries, verifyArchive } from '../../src/archive';
-import { DecodedItem, canonicalItem, parseItem, sameStructure } from '../../src/kernel';
+import { COMPRESSIONS, readChunk, readChunkEntries, readNativeChunk, verifyArchive } from '../../src/archive';
+import { DecodedItem, TableDigest, canonicalItem, parseItem, sameStructure } from '../../src/kernel';
 import { FilesystemObjectStore } from '../../src/storage';
+import { createPostgresTableBackend } from '../../src/tables';
 import { SampleItem, sampleSchema } from '../fakes/sample-archive';
+import { createTestDatabase } from '../setup/database';
 
 const FOLDER = join(__dirname, '../fixtures/archives/v1');
 
@@ -36,5 +38,62 @@ describe('archives of format version 1 are read for ever', () => {
         return [canonicalItem(parseItem(item)).toString(), expiresAt];
       }),
     );
+  });
+});
+
+describe('native archives of the layout postgresql-1 are read for ever', () => {
+  const root = join(__dirname, '../fixtures/archives/v1-native');
+  const store = new FilesystemObjectStore({ root });
+
+  it('item by item', async () => {
+    const bytes = await readFile(join(root, 'manifest.json'));
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(
+      'be45b7372e2f86dc546d66559c0f84a8fae6e4c427a5266475560a3033766a58',
+    );
+    const manifest = await verifyArchive(store);
+    const found: string[] = [];
+    for await (const entry of readChunkEntries(store, manifest)) {
+      for await (const batch of readChunk(store, entry, manifest.schema))
+        found.push(...batch.map(({ canonical, expiresAt }) => `${canonical.toString()} ${expiresAt}`));
+    }
+    // What had expired by then is not in it.
+    const expected = (await readFile(join(FOLDER, 'expected.jsonl'), 'utf8')).split('\n').slice(0, -1);
+    const alive = expected.map((line) => JSON.parse(line) as SampleItem).filter(({ expiresAt }) => expiresAt !== 1);
+    expect(found.sort()).toEqual(
+      alive.map(({ item, expiresAt }) => `${canonicalItem(parseItem(item)).toString()} ${expiresAt}`).sort(),
+    );
+  });
+
+  it('into tables as they are', async () => {
+    const database = await createTestDatabase();
+    const backend = await createPostgresTableBackend({ connectionString: database.url });
+    try {
+      const manifest = await verifyArchive(store);
+      const build = await backend.native?.openBuild('demo', 'frozen', manifest.schema);
+      if (build === undefined) throw new Error('PostgreSQL has a format of its own');
+      for await (const entry of readChunkEntries(store, manifest))
+        await backend.native?.loadRows(build, {
+          id: entry.name,
+          file: await readNativeChunk(store, entry, manifest.schema),
+        });
+      await backend.sealBuild(build);
+      await backend.publishBuild(build, 'Frozen', { mode: 'create' });
+      // Keys as they are made today find the items of then.
+      const ref = { projectId: 'demo', name: 'Frozen' };
+      const digest = new TableDigest();
+      const whole = { start: null, end: null, estimatedItems: 0 };
+      for await (const block of backend.readRange(build, whole, { digestOnly: true })) digest.merge(block.digest);
+      expect(digest.toJSON()).toEqual(manifest.buckets);
+      for await (const entry of readChunkEntries(store, manifest)) {
+        for await (const batch of readChunk(store, entry, manifest.schema))
+          for (const { item, canonical } of batch) {
+            const found = await backend.getItem(ref, item, { consistent: true });
+            expect(found && canonicalItem(found.item).toString()).toBe(canonical.toString());
+          }
+      }
+    } finally {
+      await backend.close();
+      await database.drop();
+    }
   });
 });

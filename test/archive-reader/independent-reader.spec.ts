@@ -41,6 +41,13 @@ function read(folder: string, ...options: string[]): { status: number | null; st
     );
   });
 
+  it('finds the frozen native archive whole, and its key columns those of its items', async () => {
+    const result = read(join(FROZEN, '../v1-native'), '--items');
+    expect(result.stderr).toBe('whole: 49 items of Cities.v1\n');
+    expect(result.status).toBe(0);
+    expect(result.stdout.split('\n').slice(0, -1)).toHaveLength(49);
+  });
+
   it('reads a backup with zstd and jq alone', async () => {
     const chunks = join(FROZEN, 'zstd/chunks');
     const names = (await readdir(chunks)).map((name) => join(chunks, name));

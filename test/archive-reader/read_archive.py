@@ -5,15 +5,18 @@ Usage: read_archive.py FOLDER [--items]     --items prints every line of the bac
 
 Needs the commands zstd (or gzip) and sha256sum, and the module xxhash (Debian: python3-xxhash). Exit status 0: everything is proved.
 """
+import base64
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 
 import xxhash
 
-FEATURES = {"zstd": (".jsonl.zst", ["zstd", "-dcq"]), "gzip": (".jsonl.gz", ["gzip", "-dcq"])}
+COMPRESSIONS = {"zstd": (".zst", ["zstd", "-dcq"]), "gzip": (".gz", ["gzip", "-dcq"])}
+NATIVE = "native-postgresql-1"
 TAIL = re.compile(rb',\n "manifest_sha256": "([0-9a-f]{64})"\n}\n\Z')
 MODULUS = 1 << 128
 
@@ -64,7 +67,8 @@ def read_manifest(folder):
     check(tail and sha256(data[: tail.start()]) == tail[1].decode(), "manifest.json: SHA-256")
     manifest = json.loads(data)
     check(manifest["format"] == "magnetodb-backup" and manifest["format_version"] == 1, "another format")
-    check(set(manifest["requires"]) <= set(FEATURES), f"requires {manifest['requires']}")
+    check(set(manifest["requires"]) <= {*COMPRESSIONS, NATIVE}, f"requires {manifest['requires']}")
+    check((manifest["data_format"] == "native") == (NATIVE in manifest["requires"]), "data_format")
     return manifest
 
 
@@ -85,13 +89,53 @@ def read_entries(folder, manifest):
         yield from map(json.loads, lines)
 
 
-def read_chunk(folder, entry, compression):
-    extension, command = FEATURES.get(compression, (".jsonl", None))
-    pattern = r"chunks/[0-9a-f]{64}" + re.escape(extension)
+def read_chunk(folder, entry, manifest):
+    compression, command = COMPRESSIONS.get(manifest["compression"], ("", None))
+    native = manifest["data_format"] == "native"
+    pattern = r"chunks/[0-9a-f]{64}" + re.escape((".pgcopy" if native else ".jsonl") + compression)
     data = read_object(folder, entry["name"], entry["sha256"], entry["stored_bytes"], pattern)
     raw = run(command, data) if command else data
-    check(len(raw) == entry["raw_bytes"] and raw.endswith(b"\n"), f"{entry['name']}: size of its lines")
+    check(len(raw) == entry["raw_bytes"], f"{entry['name']}: size before compression")
+    if native:
+        return [line_of(row, manifest["table"]) for row in read_rows(raw, entry["name"], manifest["table"])]
+    check(raw.endswith(b"\n"), f"{entry['name']}: its last line")
     return raw.decode().split("\n")[:-1]
+
+
+def read_rows(raw, name, table):
+    """The rows of a file of PostgreSQL's binary copy format, as lists of bytes; None: NULL."""
+    check(raw[:19] == b"PGCOPY\n\xff\r\n\0" + bytes(8), f"{name}: header")
+    at = 19
+    while True:
+        (columns,) = struct.unpack_from(">h", raw, at)
+        at += 2
+        if columns == -1:
+            break
+        check(columns == 4 + len(table["local_secondary_indexes"]), f"{name}: number of columns")
+        row = []
+        for _ in range(columns):
+            (length,) = struct.unpack_from(">i", raw, at)
+            at += 4
+            row.append(None if length == -1 else raw[at : at + length])
+            at += max(length, 0)
+        yield row
+    check(at == len(raw), f"{name}: something behind its end")
+
+
+def line_of(row, table):
+    """The line that a portable backup would have for the row, whose key columns must be the item's."""
+    hash_key, range_key, item, expiry, *indexed = row
+    parsed = json.loads(item)
+    types = {each["attribute_name"]: each["attribute_type"] for each in table["attribute_definitions"]}
+    names = [element["attribute_name"] for element in table["key_schema"]]
+    names += [element["attribute_name"] for index in table["local_secondary_indexes"] for element in index["key_schema"][1:]]
+    for name, column in zip(names, [hash_key, range_key, *indexed] if len(table["key_schema"]) > 1 else [hash_key]):
+        typed = parsed.get(name)
+        check((typed is None) == (column is None), f"the column of {name} and its item")
+        if typed and types[name] in "SB":
+            check(column == (typed["S"].encode() if "S" in typed else base64.b64decode(typed["B"])), f"the column of {name}")
+    expires = "" if expiry is None else ',"Expires":%d' % struct.unpack(">q", expiry)
+    return '{"Item":' + item.decode() + expires + "}"
 
 
 def main(folder, print_items):
@@ -102,7 +146,7 @@ def main(folder, print_items):
     totals = dict.fromkeys(("items", "expiring", "raw_bytes", "stored_bytes"), 0)
     keys = set()
     for entry in read_entries(folder, manifest):
-        lines = read_chunk(folder, entry, manifest["compression"])
+        lines = read_chunk(folder, entry, manifest)
         digest = expiring = 0
         for line in lines:
             parsed = json.loads(line)
