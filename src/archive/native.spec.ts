@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { MapArchiveStore } from '../../test/fakes/map-archive-store';
 import {
   NATIVE_FACTS,
@@ -201,6 +202,35 @@ describe('a native archive', () => {
     await expect(async () => {
       for await (const _batch of readChunk(store, entry, sampleSchema)) continue;
     }).rejects.toEqual(damaged(complaint));
+  });
+
+  it('is refused as damage, and nothing worse, whatever is done to its bytes', async () => {
+    const items = sampleItems().slice(0, 5);
+    const whole = Buffer.concat([HEADER, ...items.map(rowOf), END]);
+    const change = fc.record({
+      at: fc.nat(whole.length - 1),
+      bytes: fc.uint8Array({ maxLength: 6 }),
+      removed: fc.nat(12),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
+        let bytes = whole;
+        for (const { at, bytes: put, removed } of changes)
+          bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + removed)]);
+        const store = await sample();
+        const entry = {
+          ...forgeRows(store, bytes),
+          items: items.length,
+          expiring: items.filter((each) => each.expiresAt).length,
+        };
+        const read = async (): Promise<void> => {
+          for await (const _batch of readChunk(store, entry, sampleSchema)) continue;
+        };
+        for (const outcome of await Promise.allSettled([readNativeChunk(store, entry, sampleSchema), read()]))
+          if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ArchiveDamaged' });
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('names the row whose item is no item', async () => {

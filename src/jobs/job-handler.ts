@@ -38,7 +38,7 @@ export interface JobError {
   readonly message: string;
 }
 
-/** What a step adds to its job's progress; sums over steps are the job's progress. */
+/** What a step adds to its job's progress (less than 0: what it takes back); sums over steps are the job's progress. */
 export interface StepProgress {
   readonly items?: number;
   readonly bytes?: number;

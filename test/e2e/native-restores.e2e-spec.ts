@@ -5,6 +5,7 @@ import { TableBackend } from '../../src/index';
 import { TableDigest } from '../../src/kernel';
 import { MapArchiveStore } from '../fakes/map-archive-store';
 import { Loose, editManifest, entriesOf, forgeChunkBytes, forgeList } from '../fakes/tampering';
+import { until } from '../setup/until';
 import { jsonLines, runCli } from './cli-io';
 import {
   DIALECTS,
@@ -260,6 +261,24 @@ describe('a restore of a native backup', () => {
       await invalid(admin().createRestore(fresh(), { source, dry_run: true }));
       await invalid(admin().import({ source }));
     });
+  });
+
+  it('whose backup was verified by a job knows that it is whole', async () => {
+    await expectStatus(client.send('POST', `${client.table(table)}/backups/${id}/verify`), 202);
+    const verification = async (): Promise<Json> =>
+      (await expectStatus(client.backup(table, id), 200))['verification'] as Json;
+    await until(async () => (await verification())['status'] !== 'RUNNING', 20_000);
+    expect(await verification()).toMatchObject({ status: 'PASSED' });
+  });
+
+  it('of an empty table makes an empty table', async () => {
+    const empty = await makeTable(server.backend, 0);
+    const made = await client.madeBackup(empty, 'empty', NATIVE);
+    const target = fresh();
+    expect(await ended(client, target, { id: made['id'] })).toMatchObject({ status: 'RESTORED', format: 'native' });
+    expect((await digestNow(server.backend, target)).itemCount).toBe(0);
+    await server.backend.putItems({ projectId: 'demo', name: target }, [{ item: thread(1), expiresAt: undefined }]);
+    expect((await digestNow(server.backend, target)).itemCount).toBe(1);
   });
 
   it('whose archive is damaged in the deployment’s own store fails, and leaves nothing', async () => {
