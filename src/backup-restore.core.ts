@@ -21,7 +21,7 @@ import { RESTORE_KINDS, RestoreHandler, RunningRestores } from './restore';
 import { ObjectStoreRegistry } from './storage';
 import { BUILT_IN_STRATEGIES, limitStrategies } from './strategy';
 import { LockObserver, TABLE_BACKEND } from './tables';
-import { JobTelemetry, PluginMetrics, silentLogger } from './telemetry';
+import { JobTelemetry, PluginMetrics, silentLogger, withLogFields } from './telemetry';
 
 const DEFAULTS = {
   maxJobs: 8,
@@ -122,7 +122,7 @@ const WORKERS: Provider[] = [
     provide: OutboxDispatcher,
     inject: [DATA_SOURCE, SENDERS, BACKUP_RESTORE_OPTIONS],
     useFactory: (dataSource: DataSource, senders: readonly NotificationSender[], { logger, notifications }: BackupRestoreOptions) =>
-      new OutboxDispatcher({ dataSource, senders, log: logger ?? silentLogger, ...dispatcherOptions(notifications ?? {}) }),
+      new OutboxDispatcher({ dataSource, senders, log: logger ?? silentLogger, within: withLogFields, ...dispatcherOptions(notifications ?? {}) }),
   },
   {
     provide: JobRunner,

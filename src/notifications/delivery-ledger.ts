@@ -14,6 +14,7 @@ export interface EventRow {
 
 export interface Claim {
   readonly eventSeq: string;
+  readonly jobId: string;
   /** This one included. Tells the claim from those that come later. */
   readonly attempts: number;
   readonly event: NotificationEvent;
@@ -44,7 +45,7 @@ const CLAIM = `
      SET attempts = d.attempts + 1, attempted_at = clock_timestamp(), next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond'
     FROM due, magnetodb_backup.events e
    WHERE d.event_seq = due.event_seq AND d.sender = $1 AND e.seq = d.event_seq
-  RETURNING d.event_seq, d.attempts, e.message_id, e.operation, e.phase, e.publisher_id, e.created_at, e.payload`;
+  RETURNING d.event_seq, d.job_id, d.attempts, e.message_id, e.operation, e.phase, e.publisher_id, e.created_at, e.payload`;
 
 /** The outbox's deliveries in the job database: each method is one statement. Times are the database's alone. */
 export class DeliveryLedger {
@@ -52,8 +53,8 @@ export class DeliveryLedger {
 
   /** Claims what is due for a sender, `limit` deliveries at most, for so long. */
   async claim(sender: string, limit: number, claimMillis: number): Promise<Claim[]> {
-    const [rows]: [(EventRow & { event_seq: string; attempts: number })[], number] = await this.dataSource.query(CLAIM, [sender, limit, claimMillis]);
-    return rows.map((row) => ({ eventSeq: row.event_seq, attempts: row.attempts, event: eventOf(row) }));
+    const [rows]: [(EventRow & { event_seq: string; job_id: string; attempts: number })[], number] = await this.dataSource.query(CLAIM, [sender, limit, claimMillis]);
+    return rows.map((row) => ({ eventSeq: row.event_seq, jobId: row.job_id, attempts: row.attempts, event: eventOf(row) }));
   }
 
   /** Whoever claimed it meanwhile: it is with the receiver. */

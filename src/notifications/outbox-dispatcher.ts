@@ -21,6 +21,8 @@ export interface OutboxDispatcherOptions {
   readonly dataSource: DataSource;
   readonly senders: readonly NotificationSender[];
   readonly log: NotificationLog;
+  /** Runs a delivery such that what is logged on the way has these fields too. Default: it just runs. */
+  readonly within?: (fields: object, work: () => Promise<void>) => Promise<void>;
   /** How often to look without being woken. Default 1000. */
   readonly pollMillis?: number;
   /** Deliveries of one sender at the same time in this process. They hold no database connection. Default 8. */
@@ -57,6 +59,7 @@ const DEFAULTS = {
   maxAttempts: 2 ** 31 - 1,
   retentionMillis: 30 * DAY,
   random: Math.random,
+  within: (_fields: object, work: () => Promise<void>): Promise<void> => work(),
 };
 
 /** The dispatcher's options of what a host says. */
@@ -152,7 +155,8 @@ class SenderQueue {
     const claimedAt = performance.now();
     const claims = await this.ledger.claim(this.sender.name, free, this.options.sendTimeoutMillis * 2);
     for (const claim of claims) {
-      const delivery = this.deliver(claim, claimedAt)
+      const delivery = this.options
+        .within({ job_id: claim.jobId }, () => this.deliver(claim, claimedAt))
         .catch((err: unknown) => this.complain(err))
         .finally(() => {
           this.inFlight.delete(delivery);

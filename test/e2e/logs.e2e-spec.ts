@@ -155,6 +155,19 @@ it('has the ids of job and step on every line about a step', () => {
   for (const line of failed) expect(line).toMatchObject({ level: 'error', job_id: job, job_kind: 'backup.create', step_id: expect.stringMatching(/^\d+$/), stage: expect.any(String), attempt: 1 });
 });
 
+it('has the id of the job on the lines of its notifications, and of those that were not delivered', () => {
+  const jobs = new Map(saying('a job is asked for').map((line) => [line['job_id'], line['subject_id']]));
+  const told = saying('notification');
+  expect(told.length).toBeGreaterThan(4);
+  for (const { job_id: job, notification } of told) {
+    const { payload } = notification as { payload: Json };
+    expect([payload['backup_id'], payload['restore_job_id']]).toContain(jobs.get(job));
+  }
+  const undelivered = saying('a notification could not be delivered; trying again later');
+  expect(undelivered.length).toBeGreaterThan(0);
+  for (const { job_id: job } of undelivered) expect(jobs.has(job)).toBe(true);
+});
+
 it('says what could not be delivered, and what does not work', () => {
   expect(stderr).toContain('a notification could not be delivered');
   expect(stderr).toContain('ObjectStore does not work');

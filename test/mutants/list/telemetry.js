@@ -87,6 +87,9 @@ module.exports = [
   ...rows('src/gateway/telemetry/observe-requests.ts', LOGS, [
     ['job-without-its-request', 'a job is found from its request in the log', 'withLogFields({ request_id: requestIdOf(request) }, done)', 'done()', 'ids of request and job'],
   ]),
+  ...rows('src/backup-restore.core.ts', LOGS, [
+    ['notifications-without-job', 'lines about notifications name their job', ', within: withLogFields,', ', within: (fields, work) => withLogFields({ ...fields, job_id: undefined }, work),', 'lines of its notifications'],
+  ]),
   ...rows('src/telemetry/pino-logger.ts', 'src/telemetry/log-context.spec.ts', [
     ['ids-twice', 'no line says a thing twice', '!Object.hasOwn(bound, name)', "name !== ''", 'nothing twice'],
   ]),
