@@ -115,7 +115,7 @@ const readableTokens: TokenValidator = {
 /** The contract's "Who may", said once more without the policy's language. */
 function mayByContract(rule: PolicyRule, roles: readonly string[], scope: string): boolean {
   if (rule === 'metrics:read') return roles.includes('magnetodb_monitor') || (scope === 'system' && roles.includes('admin'));
-  if (rule.startsWith('notification:')) return roles.includes('admin');
+  if (rule.startsWith('notification:') || rule === 'restore:native:external') return roles.includes('admin');
   if (rule.startsWith('mdb:')) return true;
   const readers = ['backup:list', 'backup:describe', 'restore:list', 'restore:describe', 'settings:describe'].includes(rule)
     ? ['reader']
