@@ -86,6 +86,9 @@ module.exports = [
   ...rows('src/restore/restore.handler.ts', UPGRADE, [
     ['upgrade-unreadable-steps', 'a job of the previous version’s kind has steps that it can read', 'this.kind === FIRST_RESTORE_JOB ? [EVERYTHING]', "this.kind === 'restore.part' ? [EVERYTHING]", 'serve the same|share a job'],
   ]),
+  ...rows('docs/operations.md', 'test/e2e/disaster-drill.e2e-spec.ts', [
+    ['drill-does-not-work', 'the drill works as it is written', 'restore --source $BACKUP --to drill --wait', 'restore --sauce $BACKUP --to drill --wait', 'word by word'],
+  ]),
   ...rows('src/cli/watching.ts', VERIFY, [
     ['verify-exit-code', 'exit code 1 tells of damage', "const unproved = isVerifying(last) && verification?.status !== 'PASSED';", "const unproved = isVerifying(last) && verification?.status === 'RUNNING';", 'asks the gateway by id'],
   ]),
