@@ -2,6 +2,7 @@ import { DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
 import { BackupRestoreHealth, BackupRestoreModule, BackupRestoreOptions, ErrorFilter, HttpModule, RequestIdInterceptor, TABLE_BACKEND, TOKEN_VALIDATOR, TableBackend, TokenValidator, createLogger, httpLoggerOptions, requestIdOf } from '../index';
+import { ConsoleModule } from './console/console.module';
 import { DataApiModule } from './data/data-api.module';
 import { DataApiOptions } from './data/data-api.options';
 import { identityCheck, storageCheck } from './health/health-checks';
@@ -15,7 +16,7 @@ export class GatewayModule {
   static forRoot(plugin: BackupRestoreOptions, dataApi: DataApiOptions, logger: ReturnType<typeof createLogger>, metrics: MetricsOptions): DynamicModule {
     return {
       module: GatewayModule,
-      imports: [BackupRestoreModule.forRootAsync({ useFactory: () => plugin }), DataApiModule.forRoot(dataApi), HttpModule, LoggerModule.forRoot({ pinoHttp: httpLoggerOptions(logger, requestIdOf) })],
+      imports: [BackupRestoreModule.forRootAsync({ useFactory: () => plugin }), DataApiModule.forRoot(dataApi), ConsoleModule, HttpModule, LoggerModule.forRoot({ pinoHttp: httpLoggerOptions(logger, requestIdOf) })],
       controllers: [MonitoringController, HealthController, MetricsController],
       providers: [
         // For what no controller answers: unknown paths, bodies that cannot be read.

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import { Browser, BrowserContextOptions, chromium, Page, Request } from 'playwright-core';
+import { until } from '../setup/until';
+
+const CHROMIUM = '/usr/bin/chromium';
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** Is there a browser? With CI=true there must be one. */
+export function browserIsThere(): boolean {
+  const installed = existsSync(CHROMIUM);
+  if (!installed && process.env.CI === 'true') throw new Error(`${CHROMIUM} is not there, and with CI=true it must be`);
+  if (!installed) process.stderr.write(`SKIPPED: the console is not tried in a browser, since there is no ${CHROMIUM}\n`);
+  return installed;
+}
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+}
+
+/** The console in a tab of its own, with everything noted that must not happen in it. */
+export class ConsolePage {
+  readonly requests: Request[] = [];
+  /** Errors of scripts, violations of the content security policy. */
+  readonly complaints: string[] = [];
+
+  private constructor(
+    readonly page: Page,
+    readonly server: string,
+  ) {}
+
+  static async open(browser: Browser, server: string, options: BrowserContextOptions = {}): Promise<ConsolePage> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    const opened = new ConsolePage(page, server);
+    page.on('request', (request) => opened.requests.push(request));
+    page.on('pageerror', (error) => opened.complaints.push(error.message));
+    page.on('console', (message) => {
+      // Answers of 4xx, which tests ask for, are told there, too.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) opened.complaints.push(message.text());
+    });
+    await page.exposeFunction('noteViolation', (text: string) => opened.complaints.push(text));
+    await page.addInitScript(
+      `addEventListener('securitypolicyviolation', (event) => noteViolation(event.violatedDirective + ' ' + event.blockedURI));`,
+    );
+    await page.goto(`${server}/console`);
+    return opened;
+  }
+
+  /** Requests to other hosts than the gateway. */
+  outside(): string[] {
+    return this.requests.map((request) => request.url()).filter((url) => !url.startsWith(this.server) && !url.startsWith('data:'));
+  }
+
+  /** Signs in with the keyboard. */
+  async signIn(token: string, project = 'demo'): Promise<void> {
+    await this.page.getByLabel('Project').focus();
+    await this.type(project);
+    await this.page.keyboard.press('Tab');
+    await this.type(token);
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** Replaces what is in the field that has the focus. */
+  async type(text: string): Promise<void> {
+    await this.page.keyboard.press('Control+A');
+    await this.page.keyboard.type(text);
+  }
+
+  /** What has the focus, as a screen reader would name it. */
+  focused(): Promise<string> {
+    return this.page.evaluate<string>(`(() => {
+      const { activeElement: element } = document;
+      const named = element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent;
+      return named.trim();
+    })()`);
+  }
+
+  /** Goes on with Tab until the focus is on what is so named, as somebody without a mouse would. */
+  async tabTo(name: string): Promise<void> {
+    const passed: string[] = [];
+    for (let presses = 0; presses < 120; presses += 1) {
+      const focused = await this.focused();
+      if (focused.startsWith(name)) return;
+      passed.push(focused);
+      await this.page.keyboard.press('Tab');
+    }
+    throw new Error(`Tab never comes to “${name}”: ${passed.slice(0, 60).join(' | ')}`);
+  }
+
+  /** Tab and Enter. */
+  async press(name: string): Promise<void> {
+    await this.tabTo(name);
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** Waits for a message that passes by. */
+  async told(text: string): Promise<void> {
+    await this.page.locator('#messages .message').filter({ hasText: text }).first().waitFor();
+  }
+
+  async live(): Promise<void> {
+    await until(async () => (await this.page.locator('#live').textContent()) === 'Live');
+  }
+
+  /** With SCREENSHOTS naming a folder: a picture to be looked at. */
+  async shot(name: string): Promise<void> {
+    const folder = process.env.SCREENSHOTS;
+    if (folder !== undefined) await this.page.screenshot({ path: `${folder}/${name}.png` });
+  }
+
+  close(): Promise<void> {
+    return this.page.context().close();
+  }
+}
