@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { BackupService, CLOCK, inTransaction } from '../backup';
 import { BACKUP_DATA_SOURCE } from '../database';
-import { Clock, DomainError, TableDescription, TableRef, isoTime, newId } from '../kernel';
+import { Clock, DomainError, TableDescription, TableRef, isoTime, newId, parseUuid } from '../kernel';
 import { JOB_QUEUE, JobQueue } from '../jobs';
 import { Notifier } from '../notifications';
 import { TABLE_BACKEND, TableBackend } from '../tables';
@@ -83,8 +83,22 @@ export class TableDrops {
     await this.queue.wake();
   }
 
-  /** Drops whose job has ended without ending them (its cleanup failed too often): their tables are set free, by a new job. */
+  /** No table stays DELETING for ever: what nobody works on any more is set free. */
   async recover(): Promise<void> {
+    await this.releaseStuck();
+    await this.releaseUnknown();
+  }
+
+  /** Of a job database that was lost. A drop's row is there before its table is marked, and until it is not any more. */
+  private async releaseUnknown(): Promise<void> {
+    for (const { ref, owner } of await this.tables.droppingTables()) {
+      const known = parseUuid(owner) !== undefined && (await this.dataSource.manager.existsBy(TableDropEntity, { id: owner }));
+      if (!known) await this.tables.cancelDrop(ref, owner);
+    }
+  }
+
+  /** Drops whose job has ended without ending them: its cleanup failed too often. */
+  private async releaseStuck(): Promise<void> {
     await inTransaction(this.dataSource, async (tx) => {
       const stuck = await tx
         .createQueryBuilder(TableDropEntity, 'd')

@@ -167,6 +167,12 @@ export interface LockedTable {
   readonly secondsLeft: number;
 }
 
+/** A table in DELETING. */
+export interface DroppingTable {
+  readonly ref: TableRef;
+  readonly owner: string;
+}
+
 /**
  * The tables port: MagnetoDB tables as any backend keeps them. All that a host gives to the plugin.
  *
@@ -205,6 +211,8 @@ export interface TableBackend {
   finishDrop(ref: TableRef, owner: string): Promise<void>;
   /** The table is ACTIVE again. Idempotent; another owner's drop is left alone. */
   cancelDrop(ref: TableRef, owner: string): Promise<void>;
+  /** Every table whose drop has begun. */
+  droppingTables(): Promise<DroppingTable[]>;
 
   // -- Items ----------------------------------------------------------------------------------------------
   getItem(ref: TableRef, key: Key, options: { consistent: boolean }): Promise<StoredItem | undefined>;

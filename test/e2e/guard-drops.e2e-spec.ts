@@ -171,6 +171,20 @@ describe('a backup before the drop', () => {
     expect((await describeTable(table)).status).toBe(404);
   });
 
+  it('that the job database does not know of any more, since it was lost, sets the table free', async () => {
+    const table = await makeTable(1);
+    await expectStatus(setTable(table, true), 200);
+    await changingTheJob('NEW.paused = true;', () => expectStatus(drop(table), 200));
+    expect(await statusOf(table)).toBe('DELETING');
+    await sql.query(`DELETE FROM magnetodb_backup.table_drops WHERE table_name = $1`, [table]);
+    await until(async () => (await statusOf(table)) === 'ACTIVE');
+    // Its backup, should it go on, is nobody's: it drops nothing.
+    const [backup] = await backupsOf(table);
+    await expectStatus(client.send('PATCH', `${client.table(table)}/backups/${String(backup?.['id'])}`, { paused: false }), 200);
+    await client.finished(() => client.backup(table, backup?.['id']), 'CREATING');
+    expect(await statusOf(table)).toBe('ACTIVE');
+  });
+
   it('beyond the quota is refused before anything is done', async () => {
     const other = clientOf('spec', 'other-token', 'other');
     await expectStatus(other.send('PATCH', `${other.projectPath}/settings`, { backup_before_drop: true }), 200);

@@ -11,6 +11,7 @@ import {
 import { NativeTables } from '../native-tables';
 import {
   BuildHandle,
+  DroppingTable,
   KeyRange,
   LockedTable,
   OpenBuild,
@@ -124,6 +125,10 @@ class PostgresTableBackend implements TableBackend {
 
   cancelDrop(ref: TableRef, owner: string): Promise<void> {
     return translated(() => this.drops.cancel(ref, owner));
+  }
+
+  droppingTables(): Promise<DroppingTable[]> {
+    return translated(() => this.drops.list());
   }
 
   /** Every read is consistent here. */

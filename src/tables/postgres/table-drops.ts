@@ -1,4 +1,5 @@
 import { TableDescription, TableRef } from '../../kernel';
+import { DroppingTable } from '../table-backend';
 import { retireContent } from './content';
 import { unavailable } from './errors';
 import { drainHolders } from './lock-holders';
@@ -45,6 +46,13 @@ export class TableDrops {
       `UPDATE magnetodb.table_info SET drop_owner = NULL WHERE project_id = $1 AND name = $2 AND drop_owner = $3`,
       [ref.projectId, ref.name, owner],
     );
+  }
+
+  async list(): Promise<DroppingTable[]> {
+    const found = await this.services.db.query<{ project_id: string; name: string; drop_owner: string }>(
+      `SELECT project_id, name, drop_owner FROM magnetodb.table_info WHERE drop_owner IS NOT NULL`,
+    );
+    return found.rows.map((row) => ({ ref: { projectId: row.project_id, name: row.name }, owner: row.drop_owner }));
   }
 
   async finish(ref: TableRef, owner: string): Promise<void> {

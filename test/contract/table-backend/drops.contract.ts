@@ -31,6 +31,7 @@ export function describeDrops(make: MakeHarness): void {
       for (const call of calls) await expect(call()).rejects.toEqual(code('ResourceInUseException'));
       await expect(other.createTable(ref, PLAIN)).rejects.toEqual(code('TableAlreadyExistsException'));
       expect(itemTexts(await readBlocks(other, await other.openTable(ref)))).toHaveLength(1);
+      expect(await other.droppingTables()).toContainEqual({ ref, owner: 'drop' });
     });
 
     it('end with the table gone, and do nothing more to one that is made anew', async () => {
@@ -61,6 +62,7 @@ export function describeDrops(make: MakeHarness): void {
       await backend.cancelDrop(ref, 'drop');
       await backend.cancelDrop(ref, 'drop');
       expect(await backend.describeTable(ref)).toEqual(table);
+      expect(await backend.droppingTables()).not.toContainEqual({ ref, owner: 'drop' });
       expect(await scanAll(backend, ref)).toHaveLength(3);
       await backend.finishDrop(ref, 'drop');
       await backend.putItem(ref, plainItem('a', 1), {});
