@@ -16,9 +16,10 @@ export class DeadLetters1795400000060 implements MigrationInterface {
         ADD COLUMN ended_at timestamptz,
         ADD COLUMN last_error text`);
     await runner.query(`CREATE INDEX event_deliveries_dead ON magnetodb_backup.event_deliveries (id) WHERE state = 'abandoned'`);
-    await runner.query(
-      `CREATE INDEX event_deliveries_due ON magnetodb_backup.event_deliveries (sender, next_attempt_at) WHERE state = 'pending'`,
-    );
+    // Its condition keeps the planner from looking for a job's oldest event in it, which has an index of its own (event_deliveries_pending).
+    await runner.query(`
+      CREATE INDEX event_deliveries_due ON magnetodb_backup.event_deliveries (sender, next_attempt_at)
+        WHERE state = 'pending' AND next_attempt_at < 'infinity'`);
     const comments = {
       queued_at: 'giving up is counted from here: when the event happened, or when a dead letter was sent again',
       next_attempt_at: 'also the end of the claim of the process that is sending it',

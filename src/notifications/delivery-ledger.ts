@@ -31,15 +31,16 @@ export interface GivingUp {
  * pending, and so the head of its job, until it is delivered or given up; a job's events are sent one after another, by whomever. A claim
  * is a lease: it ends by itself (`next_attempt_at`), and no transaction stays open while a receiver takes its time. A row that a
  * process of the version before is sending is locked, and left to it.
+ *
+ * Written so that no plan is slow, even without statistics: what is due and who is the head are each found in an index of their own.
  */
-const CLAIM = `
+export const CLAIM = `
   WITH due AS (
     SELECT d.event_seq FROM magnetodb_backup.event_deliveries d
-     WHERE d.sender = $1 AND d.state = 'pending' AND d.next_attempt_at <= clock_timestamp()
-       AND NOT EXISTS (SELECT FROM magnetodb_backup.event_deliveries earlier
-                        WHERE earlier.sender = d.sender AND earlier.job_id = d.job_id AND earlier.state = 'pending'
-                          AND earlier.event_seq < d.event_seq)
-     ORDER BY d.next_attempt_at, d.event_seq LIMIT $2 FOR UPDATE OF d SKIP LOCKED
+     WHERE d.sender = $1 AND d.state = 'pending' AND d.next_attempt_at <= statement_timestamp() AND d.next_attempt_at < 'infinity'
+       AND d.event_seq = (SELECT min(head.event_seq) FROM magnetodb_backup.event_deliveries head
+                           WHERE head.sender = $1 AND head.job_id = d.job_id AND head.state = 'pending')
+     ORDER BY d.next_attempt_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED
   )
   UPDATE magnetodb_backup.event_deliveries d
      SET attempts = d.attempts + 1, attempted_at = clock_timestamp(), next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond'
@@ -84,7 +85,7 @@ export class DeliveryLedger {
   }
 
   /** Gives up what waits for senders that nobody has configured any more, once its time is over; the number of deliveries. */
-  async giveUpOrphans(configured: readonly string[], { afterMillis }: GivingUp): Promise<number> {
+  async giveUpOrphans(configured: readonly string[], afterMillis: number): Promise<number> {
     const [, count]: [unknown[], number] = await this.dataSource.query(
       `UPDATE magnetodb_backup.event_deliveries
           SET state = 'abandoned', ended_at = clock_timestamp(), last_error = 'no sender of this name is configured'

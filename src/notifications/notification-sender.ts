@@ -9,7 +9,7 @@ export type EventSubject = Pick<NotificationEvent, 'event_type' | 'payload'>;
  * Rules for every adapter (test/contract/notification-sender.contract.ts shows each):
  * - `send` resolves once the event is safely with the receiver. A rejection means "again later": the dispatcher repeats it, with growing
  *   pauses, and gives it up at last. So an event may arrive twice; its `message_id` tells. `DeliveryError` can say more: "not again",
- *   or "nothing before so many milliseconds".
+ *   or "nothing before so many milliseconds"; of other errors only the name is kept.
  * - Adapters never retry. They give up when `signal` aborts: the dispatcher bounds every call.
  * - Events of one job are sent in their order, one after another; events of different jobs at the same time.
  * - Nothing of the receiver (address, credentials) in errors: what they say is kept beside the event, and shown to administrators.

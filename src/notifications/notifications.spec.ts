@@ -5,9 +5,23 @@ import { TestDatabase, createTestDatabase } from '../../test/setup/database';
 import { until } from '../../test/setup/until';
 import { openDataSource } from '../database';
 import { ManualClock, newId } from '../kernel';
+import { CLAIM } from './delivery-ledger';
 import { DeadLetters, DeliveryError, EventDeliveryEntity, EventEntity, EventSubject, LogSender, NewEvent, NotificationEvent, NotificationSender, Notifier, OutboxDispatcher, OutboxDispatcherOptions, PollLoop } from '.';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+interface PlanNode {
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** All rows that a plan looked at. */
+function rowsRead(node: PlanNode): number {
+  const own = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
+  return (node.Plans ?? []).reduce((sum, child) => sum + rowsRead(child), own);
+}
 
 /** Keeps what it is sent; `fail` decides which it refuses. */
 class RecordingSender implements NotificationSender {
@@ -281,6 +295,20 @@ describe('the outbox', () => {
     }
     expect(claims).toBeLessThan(450);
     jest.restoreAllMocks();
+  });
+
+  it('finds what is due among thousands that wait without reading them, also before the database has statistics', async () => {
+    await dataSource.query(
+      `INSERT INTO magnetodb_backup.events (message_id, job_id, operation, phase, publisher_id, created_at, payload)
+       SELECT gen_random_uuid(), md5(nth::text)::uuid, 'restore', phase, 'host', now(), '{}' FROM generate_series(1, 2000) nth, unnest('{start,end}'::text[]) phase`,
+    );
+    await dataSource.query(
+      `INSERT INTO magnetodb_backup.event_deliveries (event_seq, sender, job_id, state, attempts, next_attempt_at)
+       SELECT seq, 'many', job_id, 'pending', 0, now() + CASE WHEN seq % 3 = 0 THEN interval '0' ELSE interval '1 hour' END FROM magnetodb_backup.events`,
+    );
+    const explained: { 'QUERY PLAN': { Plan: PlanNode }[] }[] = await dataSource.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${CLAIM}`, ['many', 8, 1000]);
+    const plan = explained[0]?.['QUERY PLAN'][0]?.Plan;
+    expect(plan === undefined ? Infinity : rowsRead(plan)).toBeLessThan(500);
   });
 
   describe('dead letters', () => {

@@ -88,7 +88,8 @@ export class OutboxDispatcher {
     this.queues = options.senders.map((sender) => new SenderQueue(sender, ledger, options));
     this.sweeps = new PollLoop(
       async () => {
-        const count = await ledger.giveUpOrphans(names, limitsOf(options));
+        // Another process may know the sender, since it was started later: it has an hour at least.
+        const count = await ledger.giveUpOrphans(names, Math.max(options.giveUpAfterMillis, SWEEP_EVERY_MILLIS));
         if (count > 0) options.log.error({ deliveries: count }, 'notifications for a sender that is not configured any more were given up');
         await ledger.purge(options.retentionMillis);
       },

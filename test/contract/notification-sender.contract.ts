@@ -1,5 +1,5 @@
 import { newId } from '../../src/kernel';
-import type { NotificationEvent, NotificationSender } from '../../src/notifications';
+import { DeliveryError, NotificationEvent, NotificationSender } from '../../src/notifications';
 
 /** A sender and its receiver, as an adapter's spec provides them. */
 export interface SenderUnderTest {
@@ -42,6 +42,12 @@ export function notificationSenderContract(name: string, remote: boolean, create
       expect(tested.sender.name).toMatch(/^[a-z][a-z0-9-]*$/);
     });
 
+    it('says at once whether it wants an event, and the same every time', () => {
+      const { event_type, payload } = sampleEvent('start');
+      const answers = [1, 2].map(() => tested.sender.wants({ event_type, payload }));
+      expect(answers).toEqual([true, true]);
+    });
+
     it('delivers every field unchanged, in the order of the calls', async () => {
       const events = [sampleEvent('start'), sampleEvent('end', '{"quoted": "\\u0001"}'), sampleEvent('error', '')];
       for (const event of events) await send(event);
@@ -65,7 +71,8 @@ export function notificationSenderContract(name: string, remote: boolean, create
     it('rejects while the receiver refuses, without naming it, and works again afterwards', async () => {
       await receiver().refuse(true);
       const failure: unknown = await send(sampleEvent('start')).catch((error: unknown) => error);
-      expect(failure).toBeInstanceOf(Error);
+      // Of other errors only the name is kept, and nobody could tell what is wrong.
+      expect(failure).toBeInstanceOf(DeliveryError);
       expect(String(failure)).not.toMatch(/127\.0\.0\.1|localhost|password|:\d{4,5}/);
       await receiver().refuse(false);
       const event = sampleEvent('end');

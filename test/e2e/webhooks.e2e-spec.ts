@@ -1,6 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
 import { loadSettings } from '../../src/gateway/setting';
 import { GatewaySettings } from '../../src/gateway/settings';
 import { startGateway } from '../../src/gateway/start';
@@ -30,9 +32,12 @@ describe('webhooks', () => {
     });
     admin = server.client('deployed', 'admin-token', 'ops');
   });
-  afterEach(() => {
+  const query = (sql: string): Promise<Json[]> => server.app.get<DataSource>(getDataSourceToken('magnetodb_backup')).query(sql);
+  afterEach(async () => {
     audit.behaviour = answering(204);
     restores.behaviour = answering(204);
+    // No event of one test comes in another.
+    await until(async () => (await query(`SELECT FROM magnetodb_backup.event_deliveries WHERE state = 'pending'`)).length === 0);
   });
   afterAll(async () => {
     await server.stop();
@@ -106,6 +111,23 @@ describe('webhooks', () => {
     expect(await expectStatus(admin.send('DELETE', `${DEAD_LETTERS}/${String(found[1]?.['id'])}`), 200)).toEqual(found[1]);
     expect(await letters()).toEqual([]);
     await refused(admin.send('DELETE', `${DEAD_LETTERS}/${newId()}`), 404, 'NotFound');
+  });
+
+  it('wait for a receiver that is away, and come in order when it is back', async () => {
+    const { port } = audit;
+    await audit.close();
+    const client = server.client();
+    const table = await makeTable(server.backend, 1);
+    const made = await client.madeBackup(table);
+    const waiting = until(async () => {
+      const failed = await query(`SELECT last_error FROM magnetodb_backup.event_deliveries WHERE state = 'pending' AND last_error IS NOT NULL`);
+      return failed[0];
+    });
+    expect(await waiting).toEqual({ last_error: 'the receiver cannot be reached (ECONNREFUSED)' });
+    audit = await WebhookReceiver.start({ port });
+    await until(() => typesOf(audit, made['id']).length === 2);
+    expect(typesOf(audit, made['id'])).toEqual(['backup.create.start', 'backup.create.end']);
+    expect(await letters()).toEqual([]);
   });
 
   it('refuse dead letters to everybody else, and what cannot be', async () => {
