@@ -13,7 +13,7 @@ export const MAX_CHUNK_RAW_BYTES = 64 * 1024 * 1024;
 /** A little more, for what does not compress. */
 export const MAX_CHUNK_STORED_BYTES = 66 * 1024 * 1024;
 /** Decoded items are handed over in batches of so many, or so many bytes of lines, whichever comes first. */
-const BATCH_ITEMS = 4000;
+const BATCH_ITEMS = 1000;
 const BATCH_BYTES = 1024 * 1024;
 /** Lines decoded before other work of this process has its turn: about a millisecond. */
 const LINES_AT_ONCE = 200;
