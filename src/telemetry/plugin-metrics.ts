@@ -76,7 +76,7 @@ export class PluginMetrics {
     this.stateGauge('running_oldest_seconds', 'Time since the start of the job that has run for longest', 'running_oldest_seconds', ['kind'], kinds);
     this.stateGauge('backups', 'Backups in the catalogue, by status', 'backups', ['status'], () => backupStatuses.map((status) => ({ status })));
     this.stateGauge('stored_bytes', "Bytes of all finished backups in the deployment's own store", 'backup_bytes', [], () => [{}]);
-    this.stateGauge('last_success_timestamp_seconds', 'When the newest backup or restore was finished, since the epoch', 'last_success', ['kind']);
+    this.stateGauge('last_success_timestamp_seconds', 'When the newest backup or restore was finished, since the epoch', 'last_success', ['operation']);
     this.stateGauge('outbox', 'Notifications that are not delivered: pending or dead', 'deliveries', ['sender', 'state'], outbox);
     this.stateGauge('outbox_oldest_seconds', 'Age of the oldest pending notification', 'delivery_oldest_seconds', ['sender'], () => senders.map((sender) => ({ sender })));
     this.gauge('job_database_up', 'Did the job database answer this scrape?', async (gauge) => gauge.set((await this.state.get()) === undefined ? 0 : 1));

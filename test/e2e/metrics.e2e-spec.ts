@@ -60,7 +60,7 @@ it('is for those whom the rule lets', async () => {
 
 it('knows every kind of job before there is one, so that the first failure is an increase', async () => {
   const all = await samples();
-  for (const kind of ['backup.create', 'backup.delete', 'restore']) {
+  for (const kind of ['backup.create', 'backup.delete', 'restore.whole']) {
     expect(of(all, 'job_duration_seconds_count', { kind, outcome: 'failed' })).toBe(0);
     expect(of(all, 'cleanup_failures_total', { kind })).toBe(0);
     for (const state of ['queued', 'running', 'succeeded', 'failed']) expect(of(all, 'jobs', { kind, state })).toBe(0);
@@ -70,7 +70,7 @@ it('knows every kind of job before there is one, so that the first failure is an
   for (const state of ['pending', 'dead']) expect(of(all, 'outbox', { sender: 'log', state })).toBe(0);
   expect(of(all, 'backups', { status: 'DELETE_FAILED' })).toBe(0);
   expect(of(all, 'stored_bytes')).toBe(0);
-  expect(of(all, 'last_success_timestamp_seconds', { kind: 'backup.create' })).toBeUndefined();
+  expect(of(all, 'last_success_timestamp_seconds', { operation: 'backup.create' })).toBeUndefined();
 });
 
 describe('after a backup and its restore', () => {
@@ -88,7 +88,7 @@ describe('after a backup and its restore', () => {
   });
 
   it('counts items and bytes of the jobs', () => {
-    for (const kind of ['backup.create', 'restore']) {
+    for (const kind of ['backup.create', 'restore.whole']) {
       expect(of(all, 'items_total', { kind })).toBeGreaterThanOrEqual(ITEMS);
       expect(of(all, 'bytes_total', { kind })).toBeGreaterThanOrEqual(Number(backup['table_size_bytes']));
     }
@@ -97,7 +97,7 @@ describe('after a backup and its restore', () => {
   });
 
   it('times jobs and steps', () => {
-    for (const kind of ['backup.create', 'restore']) {
+    for (const kind of ['backup.create', 'restore.whole']) {
       expect(of(all, 'job_duration_seconds_count', { kind, outcome: 'succeeded' })).toBe(1);
       expect(of(all, 'job_duration_seconds_sum', { kind, outcome: 'succeeded' })).toBeGreaterThan(0);
     }
@@ -108,8 +108,8 @@ describe('after a backup and its restore', () => {
     expect(of(all, 'backups', { status: 'CREATED' })).toBe(1);
     expect(of(all, 'stored_bytes')).toBe(backup['size_bytes']);
     const finished = Date.parse(String(backup['finish_datetime'])) / 1000;
-    expect(of(all, 'last_success_timestamp_seconds', { kind: 'backup.create' })).toBeCloseTo(finished, 2);
-    expect(of(all, 'last_success_timestamp_seconds', { kind: 'restore' })).toBeGreaterThanOrEqual(finished);
+    expect(of(all, 'last_success_timestamp_seconds', { operation: 'backup.create' })).toBeCloseTo(finished, 2);
+    expect(of(all, 'last_success_timestamp_seconds', { operation: 'restore' })).toBeGreaterThanOrEqual(finished);
   });
 
   it('times every request to the object store', () => {
@@ -306,6 +306,9 @@ describe('what monitoring/ holds', () => {
     const described = new Map([...shown.matchAll(/^# TYPE (magnetodb_\S+) (\w+)$/gm)].map(([, name = '', type]) => [name, type]));
     expect([...documented.keys()].sort()).toEqual([...described.keys()].sort());
     const all = readSamples(shown);
+    const [, list = ''] = /^Kinds of jobs: ([^.]*(?:\.[^ ][^.]*)*)\. /m.exec(readFileSync('docs/metrics.md', 'utf8')) ?? [];
+    const kinds = all.filter(({ name }) => name === `${PREFIX}cleanup_failures_total`).map(({ labels }) => labels['kind']);
+    expect([...list.matchAll(/`([^`]+)`/g)].map(([, kind]) => kind).sort()).toEqual(kinds.sort());
     for (const [name, { type, labels }] of documented) {
       expect({ name, type }).toEqual({ name, type: described.get(name) });
       const sample = all.find((each) => each.name === name || each.name === `${name}_sum`);
