@@ -23,11 +23,32 @@ describe('the disaster drill of docs/operations.md', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  /** `npm start` and `npx magnetodb-backup` of the tree under test, which need not be built. */
-  async function program(name: string, word: string, script: string): Promise<void> {
+  /** `npx magnetodb-backup` of the tree under test, which need not be built. */
+  async function putNpx(): Promise<void> {
+    await putProgram('npx', `#!/bin/sh\n[ "$1" = magnetodb-backup ] || exit 99\nshift\nexec ${runs('src/cli/main.ts')} "$@"\n`);
+  }
+
+  /** `npm start`: a shell that runs the script of package.json, signals handed to that shell alone. */
+  async function putNpm(): Promise<void> {
+    const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } };
+    const built = 'node dist/src/gateway/main.js';
+    expect(scripts.start).toContain(built);
+    await putProgram(
+      'npm',
+      `#!${process.execPath}
+if (process.argv[2] !== 'start') process.exit(99);
+const shell = require('node:child_process').spawn('sh', ['-c', ${JSON.stringify(scripts.start.replace(built, runs('src/gateway/main.ts')))}], { stdio: 'inherit' });
+process.on('SIGTERM', () => shell.kill('SIGTERM'));
+shell.on('exit', (code) => process.exit(code ?? 1));
+`,
+    );
+  }
+
+  const runs = (script: string): string => `'${process.execPath}' -r '${join(ROOT, 'test/setup/swc-register.js')}' '${join(ROOT, script)}'`;
+
+  async function putProgram(name: string, text: string): Promise<void> {
     const path = join(folder, 'bin', name);
-    const run = `exec '${process.execPath}' -r '${join(ROOT, 'test/setup/swc-register.js')}' '${join(ROOT, script)}' "$@"`;
-    await writeFile(path, `#!/bin/sh\n[ "$1" = ${word} ] || exit 99\nshift\n${run}\n`);
+    await writeFile(path, text);
     await chmod(path, 0o755);
   }
 
@@ -52,14 +73,15 @@ describe('the disaster drill of docs/operations.md', () => {
       compression: 'zstd',
       draft: { backup_id: id, project_id: 'demo' },
     });
-    await program('npm', 'start', 'src/gateway/main.ts');
-    await program('npx', 'magnetodb-backup', 'src/cli/main.ts');
+    await putNpm();
+    await putNpx();
+    const port = String(await freePort());
 
     const script = commands
       .join('\n')
       .replaceAll('/mnt/backups', backups)
       .replaceAll('0190a5b2-ac96-774b-bcce-b302099a8057', id)
-      .replaceAll('8490', String(await freePort()));
+      .replaceAll('8490', port);
     expect(script).not.toContain('/mnt');
     // Whatever goes wrong, no gateway is left behind.
     const path = join(folder, 'drill.sh');
@@ -70,5 +92,7 @@ describe('the disaster drill of docs/operations.md', () => {
     expect(stdout.match(/^status +RESTORED$/gm)).toHaveLength(2);
     expect(stdout).toMatch(/^imported +1$/m);
     expect(stdout).toContain('the drill is over');
+    // The gateway has heard the signal, through all that stands between.
+    await expect(fetch(`http://127.0.0.1:${port}/healthcheck`)).rejects.toThrow('fetch failed');
   });
 });

@@ -178,6 +178,7 @@ describe('a catalogue that was lost', () => {
     });
 
     it.each(DIALECTS)('is found page by page in the %s dialect', async (dialect) => {
+      await deployment.cli(project, 'import', '--all');
       const client = new ManagementClient(deployment.gateway.url, dialect, TOKENS[project], project);
       const find = (body?: Json): Promise<Json> => expectStatus(client.send('POST', `${client.projectPath}/backups/find`, body), 200);
       const all = (await find())['found'] as Json[];
@@ -198,6 +199,12 @@ describe('a catalogue that was lost', () => {
 
     it('shows a project neither another’s backups nor the whole store, an admin of the deployment all', async () => {
       const other = deployment.client('Other');
+      const theirs = newId();
+      const folder = join(deployment.objects, `_${Buffer.from('Other').toString('hex')}`, theirs);
+      await writeSampleArchive(new FilesystemObjectStore({ root: folder, boundary: deployment.objects, keep: deployment.objects }), {
+        compression: 'none',
+        draft: { backup_id: theirs, project_id: 'Other' },
+      });
       const find = (body: Json, client = other): ReturnType<ManagementClient['send']> => client.send('POST', `${client.projectPath}/backups/find`, body);
       for (const source of ['', '/demo', `/demo/${whole}`]) await refused(find({ source: pathToFileURL(deployment.objects).href + source }), 404, 'BackupNotExists');
       await refused(find({ all_projects: true }), 403, 'Forbidden', /admin of the whole deployment/);
@@ -213,11 +220,15 @@ describe('a catalogue that was lost', () => {
       expect(await expectStatus(find(outside), 200)).toEqual({ found: [] });
       expect((await expectStatus(find(outside, deployment.client('demo')), 200))['found']).not.toEqual([]);
       const everything = (await expectStatus(find({ all_projects: true }, deployment.client('ops')), 200))['found'] as Json[];
-      expect(new Set(everything.map(({ project_id }) => project_id))).toEqual(new Set(['demo', 'Other']));
+      expect(everything.map(({ location }) => location)).toEqual(expect.arrayContaining([whole, theirs].map((id) => expect.stringContaining(id) as unknown)));
     });
 
     it('adopts only what lies in the own store, as this project’s', async () => {
       const client = deployment.client(project);
+      await writeSampleArchive(
+        new FilesystemObjectStore({ root: join(deployment.folder, 'outside/ours'), boundary: deployment.folder, keep: deployment.folder }),
+        { compression: 'none', draft: { backup_id: newId(), project_id: project } },
+      );
       const [outside] = ((await expectStatus(client.send('POST', `${client.projectPath}/backups/find`, { source: deployment.outsideUrl }), 200))['found'] ?? []) as Json[];
       await invalid(client.import({ source: outside?.['location'], adopt: true }), /adopt/);
       await invalid(client.import({ source: pathToFileURL(join(deployment.objects, project, moved)).href, adopt: true }), /adopt/);
@@ -225,6 +236,7 @@ describe('a catalogue that was lost', () => {
     });
 
     it('brings back as CREATED what the catalogue takes for failed, if it is whole', async () => {
+      await deployment.cli(project, 'import', '--all');
       const sql = new Client({ connectionString: deployment.database.url });
       await sql.connect();
       await sql.query(`UPDATE magnetodb_backup.backups SET status = 'CREATE_FAILED', restorable = false, item_count = NULL, error = '{"type": "x", "message": "y"}' WHERE id = $1`, [whole]);
