@@ -53,11 +53,16 @@ async function pass(operation: string, subject: string, place: string, sql?: str
   if (held) await new Promise(() => undefined);
 }
 
+/** What the job's events call it: several kinds of jobs are one operation. */
+function operationOf({ kind }: JobRow): string {
+  return ['backup.create', 'backup.delete', 'restore'].find((operation) => kind.startsWith(operation)) ?? kind;
+}
+
 function watchTransactions(): void {
   const { begin, finish } = StepLedger.prototype;
   const within = async <T>(job: JobRow, transaction: Scope['transaction'], work: () => Promise<T>): Promise<T> => {
     const result = await scopes.run({ job, transaction, statements: 0 }, work);
-    await pass(job.kind, job.subject_id, `${transaction}:done`);
+    await pass(operationOf(job), job.subject_id, `${transaction}:done`);
     return result;
   };
   StepLedger.prototype.begin = function (step: ClaimedStep, handler: JobHandler) {
@@ -73,7 +78,7 @@ function watchTransactions(): void {
     if (scope === undefined) return query.apply(this, given);
     const { job, transaction } = scope;
     const place = `${transaction}:${(scope.statements += 1)}`;
-    return pass(job.kind, job.subject_id, place, String(given[0])).then(() => query.apply(this, given));
+    return pass(operationOf(job), job.subject_id, place, String(given[0])).then(() => query.apply(this, given));
   };
   Object.assign(Client.prototype, { query: watched });
 }
