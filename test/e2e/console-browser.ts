@@ -72,7 +72,7 @@ export class ConsolePage {
     return this.page.evaluate<string>(`(() => {
       const { activeElement: element } = document;
       const named = element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent;
-      return named.trim();
+      return named.trim().split('\\n')[0];
     })()`);
   }
 
@@ -92,6 +92,12 @@ export class ConsolePage {
   async press(name: string): Promise<void> {
     await this.tabTo(name);
     await this.page.keyboard.press('Enter');
+  }
+
+  /** Goes to a view, from wherever the focus is. */
+  async go(view: 'Tables' | 'Backups' | 'Jobs'): Promise<void> {
+    await this.press('Skip to content');
+    await this.press(view);
   }
 
   /** Waits for a message that passes by. */
