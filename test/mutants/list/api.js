@@ -128,7 +128,7 @@ module.exports = [
     ['merge-of-another-structure', 'only the same structure is merged', '      return sameAsBackup\n', '      return sameAsBackup || true\n', 'finds one if'],
     ['replace-beside-others', '`replace` needs exclusive gateways', 'if (!facts.exclusiveGateways) {', 'if (!facts.backendReplaces) {', 'finds one if'],
     ['two-restores-onto-one-table', 'one restore at a time goes onto a table', "if (facts.otherRestoreRuns) return conflict('Another restore onto this table is running.');", '', 'finds one if'],
-    ['silently-portable-restore', 'a native restore is never silently a portable one', "    if (asked === 'native')\n      throw validationError('\"format\": the backup is portable", "    if (asked !== 'native' && asked !== 'auto' && asked !== 'db-agnostic')\n      throw validationError('\"format\": the backup is portable", 'never falls back from native'],
+    ['silently-portable-restore', 'a native restore is never silently a portable one', "    if (asked === 'native')\n      throw validationError(\n        '\"format\": the backup is portable", "    if (asked === undefined)\n      throw validationError(\n        '\"format\": the backup is portable", 'never falls back from native'],
   ]),
   ...rows('src/restore/rest/restore-requests.ts', PLAN, [
     ['id-and-source', 'an id or a source, never both', 'if ((backupId === undefined) === (source === undefined)) {', 'if (backupId === undefined && source === undefined) {', 'parseCreateRestore refuses'],
