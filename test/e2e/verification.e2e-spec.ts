@@ -76,6 +76,15 @@ describe('the verification of a backup', () => {
     await until(async () => stateOf(await expectStatus(client.backup(empty, idOf(made)), 200))['status'] === 'PASSED');
   });
 
+  it('verifies a native backup item by item, and finds its damage', async () => {
+    const made = await client.madeBackup(table, 'native', { strategy: { format: 'native' } });
+    expect(made).toMatchObject({ status: 'CREATED', strategy: { format: 'native' } });
+    expect(await verified(idOf(made))).toMatchObject({ restorable: true, verification: { status: 'PASSED' } });
+    const { folder, names } = await chunksOf(made);
+    await rm(join(folder, names[0] ?? ''));
+    expect(await verified(idOf(made))).toMatchObject({ restorable: false, verification: { status: 'DAMAGED', message: expect.stringContaining(names[0] ?? '') } });
+  });
+
   it.each([
     ['a bit that has turned', async (path: string) => {
       const bytes = await readFile(path);
