@@ -16,7 +16,7 @@ describe('the verification of a backup', () => {
     // A chunk an item or two, so that there are several.
     gateway = await startBadDays({ leaseSeconds: 2, chunkBytes: 100 });
     client = gateway.client('deployed');
-    table = await makeTable(gateway.backend, 12);
+    table = await makeTable(gateway.backend, 6);
   });
   afterEach(() => gateway.heal());
   afterAll(() => gateway.stop());
@@ -163,7 +163,7 @@ describe('the verification of a backup', () => {
       const backup = await expectStatus(client.get(path), 200);
       return ((backup['progress'] as Json | undefined)?.['items_done'] ?? 0) === 0 ? undefined : backup;
     });
-    expect(running['progress']).toMatchObject({ phase: 'verifying', items_total_estimate: 12, ranges_total: 1, started_at: expect.any(String) });
+    expect(running['progress']).toMatchObject({ phase: 'verifying', items_total_estimate: 6, ranges_total: 1, started_at: expect.any(String) });
     for (const answer of asked) expect(stateOf(answer)).toEqual(stateOf(running));
     expect(await gateway.query('SELECT FROM magnetodb_backup.jobs WHERE kind = $1 AND subject_id = $2', ['backup.verify', idOf(made)])).toHaveLength(1);
 
@@ -194,7 +194,7 @@ describe('the verification of a backup', () => {
     gateway.heal();
     await until(async () => stateOf(await expectStatus(client.backup(table, idOf(made)), 200))['status'] === 'PASSED');
     const [job] = await gateway.query<{ items_done: string }>(`SELECT items_done FROM magnetodb_backup.jobs WHERE subject_id = $1 AND kind = 'backup.verify'`, [idOf(made)]);
-    expect(job?.items_done).toBe('12');
+    expect(job?.items_done).toBe('6');
     expect(await gateway.query('SELECT FROM magnetodb_backup.verification_proofs')).toEqual([]);
   });
 
