@@ -88,6 +88,9 @@ module.exports = [
   ...rows('package.json', 'test/e2e/disaster-drill.e2e-spec.ts', [
     ['start-deaf-to-signals', '`npm start` hands signals to the gateway', '262144 exec node dist', '262144 node dist', 'word by word'],
   ]),
+  ...rows('README.md', 'test/e2e/readme.e2e-spec.ts', [
+    ['readme-does-not-work', 'the quick start works as it is written', 'tables/threads_again/restores -d', 'tables/threads_again/restore -d', 'as it is written'],
+  ]),
   ...rows('docs/guide.md', 'test/lint/documented-commands.spec.ts', [
     ['guide-does-not-work', 'every documented command is one', 'magnetodb-backup restore 0190a5b2-ac96-774b-bcce-b302099a8057 --to threads_then --wait', 'magnetodb-backup restore 0190a5b2-ac96-774b-bcce-b302099a8057 --as threads_then --wait', 'docs/guide.md: restore'],
   ]),
