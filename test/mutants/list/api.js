@@ -67,7 +67,7 @@ module.exports = [
     ['progress-in-the-queue', 'a waiting job shows no progress', "if (job === undefined || job.state !== 'running' || job.startedAt === undefined) return undefined;", 'if (job === undefined) return undefined;', 'while the job waits'],
   ]),
   ...rows('src/backup/rest/backup.presenter.ts', PRESENTER, [
-    ['progress-when-finished', 'a finished backup shows no progress', "backup.status === 'CREATING' ? presentProgress", 'backup.id !== undefined ? presentProgress', 'and no progress'],
+    ['progress-when-finished', 'a finished backup shows no progress', "if (backup.status === 'CREATING') return presentProgress", 'if (backup.id !== undefined) return presentProgress', 'and no progress'],
     ['location-in-the-spec-dialect', 'the spec dialect has no location key', 'location: deployed ? backup.locationUrl : undefined', 'location: backup.locationUrl', 'shows the spec dialect'],
   ]),
   ...rows('src/backup/rest/fingerprint.ts', FINGERPRINT, [
@@ -80,7 +80,7 @@ module.exports = [
     ['token-for-ever', 'a token is kept for 24 hours', '    if (row === null || row.createdAt <= this.horizon()) return undefined;', '    if (row === null) return undefined;', 'is kept for 24 hours'],
   ]),
   ...rows('src/backup/backup.service.ts', TOKENS, [
-    ['token-claimed-twice', 'many requests at once make one backup', 'if (use && (await this.tokens.claim(tx, use, id)) !== id) return false;', 'if (use) await this.tokens.claim(tx, use, id);', 'makes one backup of many requests'],
+    ['token-claimed-twice', 'many requests at once make one backup', 'if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;', 'if (use) await this.tokens.claim(tx, use, row.id);', 'makes one backup of many requests'],
     ['token-for-any-table', 'a token is for one table', "if (!isOfTable(row, tableParam)) throw tokenConflict('another table');", '', 'another table'],
     ['token-of-a-deleted-backup', 'a token of a deleted backup is refused', "if (row === null || row.status === 'DELETING' || row.status === 'DELETE_FAILED')", 'if (row === null)', 'a backup deleted since'],
   ]),
@@ -106,7 +106,7 @@ module.exports = [
     ['another-projects-backup', 'another project’s backup is not there', 'findOneBy(BackupEntity, { projectId, id })', 'findOneBy(BackupEntity, { id })', 'spec dialect shows a project its own'],
   ]),
   ...rows('src/backup/backup.service.ts', BACKUPS, [
-    ['backup-of-another-table', 'a backup is found below its own table', 'if (row === null || !isOfTable(row, tableParam)) throw backupNotExists();', 'if (row === null) throw backupNotExists();', 'fastify in the spec dialect knows what is not there'],
+    ['backup-of-another-table', 'a backup is found below its own table', 'await this.catalogue.find(projectId, id);\n    if (row === null || !isOfTable(row, tableParam))', 'await this.catalogue.find(projectId, id);\n    if (row === null)', 'fastify in the spec dialect knows what is not there'],
     ['backup-without-a-table', 'a backup needs a table', "if (table === undefined) throw new DomainError('TableNotExistsException', 'There is no such table.');", "if (table === undefined) throw new DomainError('NotFound', 'There is no such table.');", 'fastify in the spec dialect knows what is not there'],
     ['secrets-stored', 'a strategy is kept without its secrets', 'strategy: presentStrategy(strategy),', "strategy: JSON.parse(JSON.stringify({ ...presentStrategy(strategy), type: 'other' })),", 'fastify in the spec dialect keeps strategies'],
   ]),
@@ -132,12 +132,14 @@ module.exports = [
   ]),
   ...rows('src/restore/rest/restore-requests.ts', PLAN, [
     ['id-and-source', 'an id or a source, never both', 'if ((backupId === undefined) === (source === undefined)) {', 'if (backupId === undefined && source === undefined) {', 'parseCreateRestore refuses'],
-    ['replace-by-default', 'a restore fails by default where there is a table', "?? 'fail',", "?? 'replace',", 'reads an id or a source'],
+    ['replace-by-default', 'a restore fails by default where there is a table', "?? 'fail';", "?? 'replace';", 'reads an id or a source'],
     ['unknown-restore-keys', 'unknown keys of a restore are refused', "    'client_request_token',\n  ]);", "    'client_request_token',\n    ...Object.keys(body ?? {}),\n  ]);", 'parseCreateRestore refuses'],
   ]),
   ...rows('src/backup/backup.service.ts', JOBS, [
-    ['quota-of-one-more', 'a quota is a quota', '(await tx.countBy(BackupEntity, { projectId })) < quota', '(await tx.countBy(BackupEntity, { projectId })) <= quota', 'the quota of backups'],
-    ['change-when-finished', 'a finished backup cannot be changed', "    if (!changed)\n      throw new DomainError('ConflictError', 'The backup", "    if (row.id === '')\n      throw new DomainError('ConflictError', 'The backup", 'spec dialect (pauses, limits|holds a paused)'],
+    ['change-when-finished', 'a finished backup cannot be changed', "    if (!changed)\n      throw new DomainError(\n        'ConflictError',\n        'The backup is neither", "    if (row.id === '')\n      throw new DomainError(\n        'ConflictError',\n        'The backup is neither", 'spec dialect (pauses, limits|holds a paused)'],
+  ]),
+  ...rows('src/backup/backup-quota.ts', JOBS, [
+    ['quota-of-one-more', 'a quota is a quota', 'if (count >= maxBackups)', 'if (count > maxBackups)', 'the quota of backups'],
   ]),
   ...rows('src/restore/restore-planner.ts', JOBS, [
     ['restore-of-an-unfinished-backup', 'only a CREATED backup is restored', "if (row.status !== 'CREATED' || row.restorable === false) {", 'if (row.restorable === false) {', 'spec dialect refuses a backup that is being made'],

@@ -42,7 +42,7 @@ module.exports = [
     ['bodies-of-any-size', 'bodies are bounded', '    bodyLimit,\n', '', 'over the limit: 413'],
   ]),
   ...rows('src/storage/locations.ts', SECURITY, [
-    ['archives-of-others', 'a project’s archives are its own', 'folder !== projectFolder(projectId) ||', '', 'keeps its archives to itself'],
+    ['archives-of-others', 'a project’s archives are its own', 'folder !== folderOf(projectId) ||', '', 'keeps its archives to itself'],
   ]),
   ...rows('src/storage/locations.ts', ARCHIVES, [
     ['link-out-of-the-folder', 'no link of a user leads out of the allowed folder', 'if (!inside || ours) throw', 'if (ours) throw', 'by a link out of'],

@@ -41,13 +41,15 @@ module.exports = [
     ['wildcard-without-dot', 'a wildcard covers its own domain only', 'host.endsWith(allowed.slice(1))', 'host.endsWith(allowed.slice(2))', 'off the list are refused by name'],
     ['forbidden-without-host', 'a refusal names the host', '`the host ${location.host}`', "'the host'", 'off the list are refused by name'],
   ]),
+  ...rows('src/storage/found-places.ts', 'src/storage/locations.spec.ts', [
+    ['project-as-a-path', 'a project id is no path', 'if (/^[0-9a-z][0-9a-z_-]{0,99}$/.test(projectId)) return projectId;', 'if (projectId.length < 100) return projectId;', 'project'],
+  ]),
   ...rows('src/storage/locations.ts', 'src/storage/locations.spec.ts', [
     ['internal-store-as-external', 'the internal store is no external location', 'if (overlap(this.internal, location)) throw forbidden(location);', '', 'may not reach into an internal store'],
     ['link-off-the-list', 'no link leads off the list', 'if (!inside || ours) throw', 'if (ours) throw', 'are refused if a link leads out of the list'],
     ['link-into-the-internal-store', 'no link leads into the internal store', 'if (!inside || ours) throw', 'if (!inside) throw', 'may not reach into the internal store'],
     ['own-credentials-lent', 'the deployment’s credentials are its own', 'keep: locationAbove(root), credentials };', 'keep: locationAbove(root), credentials: credentials ?? this.settings.internalCredentials };', 'with the credentials of the request only'],
-    ['source-of-another-project', 'a source lies below the token’s project', '      folder !== projectFolder(projectId) ||\n', '', 'away to nobody'],
-    ['project-as-a-path', 'a project id is no path', 'if (/^[0-9a-z][0-9a-z_-]{0,99}$/.test(projectId)) return projectId;', 'if (projectId.length < 100) return projectId;', 'project'],
+    ['source-of-another-project', 'a source lies below the token’s project', '      folder !== folderOf(projectId) ||\n', '', 'away to nobody'],
     ['store-unchecked', 'every store is key-checked', 'return keyChecked(retrying(decorated, this.settings.retry));', 'return retrying(decorated, this.settings.retry);', 'are retried below the name check'],
     ['store-not-retried', 'every store is retried', 'return keyChecked(retrying(decorated, this.settings.retry));', 'return keyChecked(decorated);', 'are retried below the name check'],
   ]),
