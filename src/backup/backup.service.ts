@@ -15,7 +15,7 @@ import { BACKUP_OPTIONS, BackupOptions } from './backup.options';
 import { BackupQuota } from './backup-quota';
 import { BACKUP_USERS, BackupUsers } from './backup-users';
 import { CLOCK, STRATEGY_CONFIG } from './tokens';
-import { RequestTokens, TokenUse, tokenConflict } from './request-tokens';
+import { Replay, RequestTokens, TokenUse, tokenConflict } from './request-tokens';
 import { BackupChange, BackupListQuery, CreateBackupRequest, DeleteBackupQuery, JobChange } from './rest/backup-requests';
 import { BackupView } from './rest/backup.presenter';
 import { findTable, parseTableParam } from './table-finder';
@@ -81,19 +81,19 @@ export class BackupService {
     // A location that the operator put into a named strategy is the operator's own word.
     if (strategy.location.type === 'external' && namesLocation(request.strategy))
       this.policy.enforce('backup:location:external', caller);
-    const use = tokenUse(projectId, request);
-    const earlier = use && (await this.replay(use, tableParam));
+    const replay = this.replayOf(projectId, tableParam, request);
+    const earlier = await replay.earlier();
     if (earlier) return earlier;
 
     const table = await this.findUsableTable(projectId, tableParam);
     if (strategy.format === 'native') this.checkLockable(table);
     const { row, insert } = await this.prepare(table, request, strategy, strategy.format === 'native' ? BACKUP_CREATE_NATIVE_JOB : BACKUP_CREATE_JOB);
     const made = await inTransaction(this.dataSource, async (tx) => {
-      if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;
+      if (!(await replay.claim(tx, row.id))) return false;
       await insert(tx);
       return true;
     });
-    if (!made && use) return this.replayed(use, tableParam);
+    if (!made) return replay.winner();
     await this.queue.wake();
     return { backup: row, progress: undefined };
   }
@@ -310,21 +310,14 @@ export class BackupService {
     if (table.status === 'MAINTENANCE') throw tableLocked(table.name, LOCKED_RETRY_SECONDS);
   }
 
-  /** The backup that the same request made before; undefined if it was not made before. */
-  private async replay(use: TokenUse, tableParam: string): Promise<BackupView | undefined> {
-    const id = await this.tokens.find(this.dataSource.manager, use);
-    if (id === undefined) return undefined;
-    const row = await this.catalogue.find(use.projectId, id);
-    if (row === null || row.status === 'DELETING' || row.status === 'DELETE_FAILED')
-      throw tokenConflict('a backup that was deleted since');
-    if (!isOfTable(row, tableParam)) throw tokenConflict('another table');
-    return this.withProgressOf(row);
-  }
-
-  private async replayed(use: TokenUse, tableParam: string): Promise<BackupView> {
-    const view = await this.replay(use, tableParam);
-    if (view === undefined) throw tokenConflict('a request that has just failed');
-    return view;
+  private replayOf(projectId: string, tableParam: string, request: CreateBackupRequest): Replay<BackupView> {
+    return new Replay(this.tokens, this.dataSource.manager, tokenUse(projectId, request), async (id) => {
+      const row = await this.catalogue.find(projectId, id);
+      if (row === null || row.status === 'DELETING' || row.status === 'DELETE_FAILED')
+        throw tokenConflict('a backup that was deleted since');
+      if (!isOfTable(row, tableParam)) throw tokenConflict('another table');
+      return this.withProgressOf(row);
+    });
   }
 
   private async find({ projectId, table }: TableAddress, id: Uuid): Promise<BackupEntity> {

@@ -11,7 +11,7 @@ export { NativeBackupDependencies, NativeBackupHandler } from './native-backup.h
 export { BACKUP_OPTIONS, BackupOptions } from './backup.options';
 export { backupNotExists, BackupService, emptyBackup, PreparedBackup, TableAddress } from './backup.service';
 export { RequestKind, RequestTokenEntity } from './request-token.entity';
-export { RequestTokens, tokenConflict, TokenUse } from './request-tokens';
+export { Replay, RequestTokens, tokenConflict, TokenUse } from './request-tokens';
 export { AnswerContext, AnswerContexts } from './rest/answer-context';
 export * from './rest/api-docs';
 export { BACKUP_PARAM } from './rest/backup-api-docs';

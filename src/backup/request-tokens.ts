@@ -52,6 +52,38 @@ export class RequestTokens {
   }
 }
 
+/** A request that may come again, and then answers with what it made the first time. */
+export class Replay<View> {
+  /**
+   * @param use undefined: it came without a token
+   * @param show what was made, as it is now
+   */
+  constructor(
+    private readonly tokens: RequestTokens,
+    private readonly manager: EntityManager,
+    private readonly use: TokenUse | undefined,
+    private readonly show: (id: Uuid) => Promise<View>,
+  ) {}
+
+  /** What the same request made before; undefined: nothing. */
+  async earlier(): Promise<View | undefined> {
+    const id = this.use && (await this.tokens.find(this.manager, this.use));
+    return id === undefined ? undefined : this.show(id);
+  }
+
+  /** Takes the token for what the transaction makes. False: the same request has made something meanwhile, and nothing more is to be made. */
+  async claim(tx: EntityManager, id: Uuid): Promise<boolean> {
+    return this.use === undefined || (await this.tokens.claim(tx, this.use, id)) === id;
+  }
+
+  /** After a `claim` in vain: what the other made. */
+  async winner(): Promise<View> {
+    const view = await this.earlier();
+    if (view === undefined) throw tokenConflict('a request that has just failed');
+    return view;
+  }
+}
+
 function keyOf({ projectId, kind, token }: TokenUse): { projectId: string; kind: RequestKind; tokenHash: string } {
   return { projectId, kind, tokenHash: tokenHash(token) };
 }

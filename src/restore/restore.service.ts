@@ -6,6 +6,7 @@ import {
   CLOCK,
   JobChange,
   PageQuery,
+  Replay,
   RequestTokens,
   STRATEGY_CONFIG,
   TableAddress,
@@ -62,8 +63,8 @@ export class RestoreService {
     const secrets = parseRestoreStrategy(request.strategy, this.strategies);
     const source = request.source === undefined ? undefined : sourceWith(parseSource(request.source), secrets);
     if (source !== undefined) this.policy.enforce('restore:source', caller);
-    const use = request.dryRun ? undefined : tokenUse(projectId, request);
-    const earlier = use && (await this.replay(use, tableParam));
+    const replay = this.replayOf(projectId, tableParam, request);
+    const earlier = await replay.earlier();
     if (earlier) return { view: earlier };
 
     const archive =
@@ -75,13 +76,12 @@ export class RestoreService {
     if (request.dryRun) return { plan };
     if (plan.conflict !== undefined) {
       // What stands in the way may be the restore that the same request has begun a moment ago.
-      const begun = use && (await this.replay(use, tableParam));
+      const begun = await replay.earlier();
       if (begun) return { view: begun };
       throw conflictError(plan.conflict);
     }
     const row = this.newRow(plan, archive);
-    const made = await this.insert(row, plan, archive, use);
-    if (!made && use) return { view: await this.replayed(use, tableParam) };
+    if (!(await this.insert(row, plan, archive, replay))) return { view: await replay.winner() };
     await this.queue.wake();
     return { view: { restore: row, progress: undefined } };
   }
@@ -135,11 +135,11 @@ export class RestoreService {
     row: RestoreEntity,
     plan: RestorePlan,
     archive: Archive,
-    use: TokenUse | undefined,
+    replay: Replay<RestoreView>,
   ): Promise<boolean> {
     try {
       return await inTransaction(this.dataSource, async (tx) => {
-        if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;
+        if (!(await replay.claim(tx, row.id))) return false;
         await holdBackup(tx, row);
         await tx.insert(RestoreEntity, { ...row });
         await this.enqueue(tx, row, plan, archive);
@@ -197,19 +197,15 @@ export class RestoreService {
     });
   }
 
-  private async replay(use: TokenUse, tableParam: string): Promise<RestoreView | undefined> {
-    const id = await this.tokens.find(this.dataSource.manager, use);
-    if (id === undefined) return undefined;
-    const row = await this.catalogue.find(use.projectId, id);
-    if (row === null) throw tokenConflict('a restore job that was forgotten since');
-    if (!isOntoTable(row, tableParam)) throw tokenConflict('another table');
-    return this.withProgressOf(row);
-  }
-
-  private async replayed(use: TokenUse, tableParam: string): Promise<RestoreView> {
-    const view = await this.replay(use, tableParam);
-    if (view === undefined) throw tokenConflict('a request that has just failed');
-    return view;
+  /** A dry run makes nothing that could be answered with again. */
+  private replayOf(projectId: string, tableParam: string, request: CreateRestoreRequest): Replay<RestoreView> {
+    const use = request.dryRun ? undefined : tokenUse(projectId, request);
+    return new Replay(this.tokens, this.dataSource.manager, use, async (id) => {
+      const row = await this.catalogue.find(projectId, id);
+      if (row === null) throw tokenConflict('a restore job that was forgotten since');
+      if (!isOntoTable(row, tableParam)) throw tokenConflict('another table');
+      return this.withProgressOf(row);
+    });
   }
 
   private async find({ projectId, table }: TableAddress, id: Uuid): Promise<RestoreEntity> {

@@ -87,6 +87,24 @@ describe('whoever swaps a table', () => {
     });
   });
 
+  it('waits for the writes on their way, and lets in no other meanwhile (first half of a drop)', async () => {
+    await withBackend(async (backend) => {
+      const ref = await freshTable(backend);
+      await put(backend, ref, [plainItem('a', 1)]);
+      const order: string[] = [];
+      await holder.query(`BEGIN; SELECT * FROM ${await physicalTable(backend, ref)} FOR UPDATE`);
+      const write = backend.putItem(ref, plainItem('a', 1, { v: s('new') }), {}).then(() => order.push('written'));
+      await waiting(1);
+      const drop = backend.beginDrop(ref, 'drop').then(() => order.push('begun'));
+      await until(async () => (await backend.describeTable(ref)).status === 'DELETING');
+      await expect(backend.putItem(ref, plainItem('b', 1), {})).rejects.toEqual(code('ResourceInUseException'));
+      expect(order).toEqual([]);
+      await holder.query('ROLLBACK');
+      await Promise.all([write, drop]);
+      expect(order).toEqual(['written', 'begun']);
+    });
+  });
+
   it('is noticed by a page that was being read', async () => {
     await withBackend(async (backend) => {
       const ref = await freshTable(backend);

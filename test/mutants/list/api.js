@@ -80,7 +80,7 @@ module.exports = [
     ['token-for-ever', 'a token is kept for 24 hours', '    if (row === null || row.createdAt <= this.horizon()) return undefined;', '    if (row === null) return undefined;', 'is kept for 24 hours'],
   ]),
   ...rows('src/backup/backup.service.ts', TOKENS, [
-    ['token-claimed-twice', 'many requests at once make one backup', 'if (use && (await this.tokens.claim(tx, use, row.id)) !== row.id) return false;', 'if (use) await this.tokens.claim(tx, use, row.id);', 'makes one backup of many requests'],
+    ['token-claimed-twice', 'many requests at once make one backup', 'if (!(await replay.claim(tx, row.id))) return false;', 'await replay.claim(tx, row.id);', 'makes one backup of many requests'],
     ['token-for-any-table', 'a token is for one table', "if (!isOfTable(row, tableParam)) throw tokenConflict('another table');", '', 'another table'],
     ['token-of-a-deleted-backup', 'a token of a deleted backup is refused', "if (row === null || row.status === 'DELETING' || row.status === 'DELETE_FAILED')", 'if (row === null)', 'a backup deleted since'],
   ]),

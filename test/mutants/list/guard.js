@@ -60,7 +60,9 @@ module.exports = [
   ]),
   ...rows('src/tables/postgres/table-drops.ts', 'src/tables/postgres/postgres-table-backend.spec.ts', [
     ['drop-of-another', 'only the owner of a drop ends it', 'if (row?.dropOwner !== owner) return undefined;', 'if (row === undefined) return undefined;', 'end with the table gone'],
-    ['drop-undrained', 'no write that was let in before lands in a table in DELETING', 'await drainHolders(db, tableNumber(ref));', '', 'wait for the writes'],
+  ]),
+  ...rows('src/tables/postgres/table-drops.ts', 'src/tables/postgres/postgres-locks.spec.ts', [
+    ['drop-undrained', 'no write that was let in before lands in a table in DELETING', 'await drainHolders(db, tableNumber(ref));', '', 'first half of a drop'],
   ]),
   ...rows('src/protection/table-drops.ts', DROPS, [
     ['drop-at-once', 'a table whose settings say so is backed up before it is dropped', '!(await this.settings.backsUpBeforeDrop(table))', '(await this.settings.backsUpBeforeDrop(table))', 'is made as the settings say'],
