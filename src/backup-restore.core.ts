@@ -34,8 +34,8 @@ const DEFAULTS = {
   chunkBytes: CHUNK_RAW_BYTES,
 };
 const DEFAULT_GRACE_SECONDS = 86_400;
-const SENDERS = Symbol('NotificationSenders');
 const DEFAULT_MAX_LOCK_SECONDS = 60;
+const SENDERS = Symbol('NotificationSenders');
 const DATA_SOURCE = getDataSourceToken(BACKUP_DATA_SOURCE);
 
 /** How the host gives its options: like every `forRootAsync` of Nest. */
