@@ -245,6 +245,16 @@ describe('the outbox', () => {
     expect(row?.minutes).toBe(60);
   });
 
+  it('says less and less of an event that goes on failing, and says when it is given up', async () => {
+    await announce([event(newId(), 'start')], ['failing']);
+    const said: unknown[] = [];
+    const note = (level: string) => (fields: object) => said.push([level, 'attempts' in fields && fields.attempts]);
+    const failing = new RecordingSender('failing', () => Promise.reject(new DeliveryError('no')));
+    start([failing], { backoffMillis: 1, maxBackoffMillis: 1, pollMillis: 5, maxAttempts: 10, log: { ...silent, warn: note('warn'), error: note('error') } });
+    await until(() => said.length === 5);
+    expect(said).toEqual([['warn', 1], ['warn', 2], ['warn', 4], ['warn', 8], ['error', 10]]);
+  });
+
   it('pauses longer with every failure, and never twice the same', async () => {
     const pauses: number[] = [];
     for (const [attempts, random] of [[0, 0], [0, 0.5], [3, 0], [3, 1], [40, 1]] as const) {

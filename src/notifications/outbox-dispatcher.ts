@@ -205,8 +205,9 @@ class SenderQueue {
     const failure = { error: messageOf(err), refused, pauseMillis };
     const again = await this.ledger.failed(this.sender.name, claim, failure, limitsOf(this.options));
     const facts = { err, sender: this.sender.name, message_id: claim.event.message_id, attempts: claim.attempts };
-    if (again) log.warn(facts, 'a notification could not be delivered; trying again later');
-    else log.error(facts, 'a notification could not be delivered and was given up');
+    if (!again) log.error(facts, 'a notification could not be delivered and was given up');
+    // The 1st, 2nd, 4th, 8th…: a receiver that is away for days does not fill the log.
+    else if (Number.isInteger(Math.log2(claim.attempts))) log.warn(facts, 'a notification could not be delivered; trying again later');
   }
 
   /** Doubles with each attempt. Between half of it and all: what failed together does not come back together. */

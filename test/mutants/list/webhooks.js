@@ -24,6 +24,7 @@ module.exports = [
     ['retry-after-ignored', 'the receiver’s Retry-After is honoured for all its events', 'this.heldUntil = Math.max(this.heldUntil, performance.now() + holdMillis);', '', 'holds everything back'],
     ['retry-after-without-bound', 'no receiver silences the outbox for more than an hour', 'Math.min(retryAfterMillis, MAX_HOLD_MILLIS)', 'retryAfterMillis', 'holds everything back'],
     ['constant-pause', 'pauses grow with every failure', 'backoffMillis * 2 ** Math.min(attempts - 1, 30)', 'backoffMillis', 'pauses longer'],
+    ['log-filled', 'a receiver that is away does not fill the log', 'else if (Number.isInteger(Math.log2(claim.attempts))) log', 'else log', 'says less and less'],
     ['no-jitter', 'what failed together does not come back together', '(bound * (1 + random())) / 2', 'bound', 'pauses longer'],
     ['late-send', 'a claim that may be another’s is not used', 'if (leftMillis <= 0) return;', '', 'does not send what it may have lost'],
     ['data-in-dead-letters', 'what a listener’s error quotes is not kept', 'return `the sender failed (${error instanceof Error ? error.name : typeof error})`;', 'return String(error);', 'are what was refused, at once'],
