@@ -80,6 +80,10 @@ describe.each([
     const theirs = await makeTable(server.backend, 1, 'theirs', 'other');
     splits.shut();
     await expectStatus(other.createBackup(theirs), 202);
+    // They watch, too: what is looked at for them is not for others.
+    const themselves = await WatchClient.open(`${server.url}${other.projectPath}/jobs/watch`, { 'X-Auth-Token': 'other-token' });
+    open.push(themselves);
+    expect((await themselves.next())?.['backups']).toMatchObject([{ table_name: 'theirs' }]);
     const opened = await watch();
     expect(await opened.next()).toEqual({ event: 'snapshot', backups: [], restore_jobs: [] });
     splits.open();
