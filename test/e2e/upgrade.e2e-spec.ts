@@ -51,6 +51,9 @@ describe('old and new gateways side by side', () => {
     await load(old.client, 'before');
     await old.client.madeBackup('before', 'made by the old');
     current = await startNew();
+    await data(old.client, '/before/put_item', { item: { id: { N: '-1' }, text: { S: 'by the old' } } });
+    await data(current.client, '/before/put_item', { item: { id: { N: '-2' }, text: { S: 'by the new' } } });
+    await current.client.madeBackup('before', 'made by the new');
   });
   afterAll(async () => {
     await current?.gateway.stop();
@@ -129,10 +132,8 @@ describe('old and new gateways side by side', () => {
   });
 
   it('serve the same tables and the same backups, whoever made them', async () => {
-    await data(old.client, '/before/put_item', { item: { id: { N: '-1' }, text: { S: 'by the old' } } });
-    await data(current.client, '/before/put_item', { item: { id: { N: '-2' }, text: { S: 'by the new' } } });
     const first = await backupOf(current.client, 'made by the old');
-    const second = await current.client.madeBackup('before', 'made by the new');
+    const second = await backupOf(current.client, 'made by the new');
     expect(second).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
     const third = await old.client.madeBackup('before', 'made by the old later');
     expect(third).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
