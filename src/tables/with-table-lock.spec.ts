@@ -65,6 +65,14 @@ describe('withTableLock', () => {
     expect(await status()).toBe('ACTIVE');
   });
 
+  it('counts work only that ended in time, even if the backend, asked a moment later, still holds the lock', async () => {
+    const generous = changed({ lock: (table, { owner }) => backend.lock(table, { owner, seconds: 60 }) });
+    const work = (signal: AbortSignal): Promise<string> =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve('late')));
+    await expect(withTableLock(generous, ref, 'job', 1, work)).rejects.toEqual(code('ServiceUnavailable'));
+    expect(await status()).toBe('ACTIVE');
+  });
+
   it('believes the backend alone that the lock held: another took it, or it was released meanwhile', async () => {
     const work = async (): Promise<string> => {
       await backend.unlock(ref, 'job');

@@ -15,8 +15,8 @@ const RETRY_MILLIS = 250;
 
 /**
  * Does `work` while the table is in MAINTENANCE, and releases it whatever happens. Before `work` begins, the writes on their way have
- * ended. Its signal is aborted when `maxSeconds` are over; then the lock is void, and nothing that `work` gives counts: the answer comes only
- * if the backend itself says that the lock held until its release.
+ * ended. Its signal is aborted when `maxSeconds` are over; then nothing that `work` gives counts, nor if the backend itself does not
+ * say that the lock held until its release.
  * @param owner who holds it, e.g. a job id
  * @throws DomainError TableLocked (another holds it), TableNotExistsException; ServiceUnavailable, transient, if writes did not end or the lock
  * ran out; whatever `work` throws
@@ -46,7 +46,8 @@ export async function withTableLock<T>(
   } finally {
     clearTimeout(timer);
   }
-  if (!(await release())) throw ranOut(ref);
+  const held = await release();
+  if (!held || lease.signal.aborted) throw ranOut(ref);
   return { result, lockedMilliseconds: elapsed() };
 }
 

@@ -65,7 +65,8 @@ module.exports = [
   ]),
   ...rows('src/tables/with-table-lock.ts', HELPER, [
     ['lock-kept-by-failed-work', 'a lock is released whatever happens', '    await release().catch(() => undefined);\n', '', 'releases the table if the work fails'],
-    ['late-work-counts', 'work counts only if the lock held', 'if (!(await release())) throw ranOut(ref);', 'await release();', 'believes the backend alone'],
+    ['late-work-counts', 'work counts only if the lock held', 'if (!held || lease.signal.aborted)', 'if (lease.signal.aborted)', 'believes the backend alone'],
+    ['work-past-its-time-counts', 'work counts only if it was done in time', 'if (!held || lease.signal.aborted)', 'if (!held)', 'counts work only'],
     ['work-never-told', 'work is told when the lock runs out', 'setTimeout(() => lease.abort(ranOut(ref)), Math.max(0, deadline - performance.now()))', 'setTimeout(() => undefined, 0)', 'tells the work when its time is over'],
     ['release-once', 'a lock is released after an outage', 'if (!again) throw error;', 'throw error;', 'releases it after an outage'],
     ['lock-of-a-lost-answer', 'a lock whose answer was lost is released', "if (isDomainError(error, 'ServiceUnavailable')) await backend.unlock(ref, owner).catch(() => undefined);", '', 'only the answer to locking was lost'],
