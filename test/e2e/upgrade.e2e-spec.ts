@@ -159,10 +159,13 @@ describe('old and new gateways side by side', () => {
     await until(async () => ((await expectStatus(current.client.get(path), 200))['verification'] as Json)['status'] === 'PASSED');
     expect(await expectStatus(old.client.get(path), 200)).toMatchObject({ status: 'CREATED', restorable: true, last_verified_at: expect.any(String) });
     // Waiting for a gateway that knows it, work of an unknown kind holds up nobody else's.
-    await query(
-      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params) VALUES ('01890a5d-ac96-774b-bcce-000000000009', 'of.the.future', 'demo', '01890a5d-ac96-774b-bcce-000000000009', '{}')`,
-    );
+    const future = '01890a5d-ac96-774b-bcce-000000000009';
+    await query(`INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params) VALUES ($1, 'of.the.future', 'other', $1, '{}')`, [future]);
+    await query(`INSERT INTO magnetodb_backup.job_steps (job_id, stage_index, payload) VALUES ($1, 0, 'null')`, [future]);
     for (const [client, name] of [[old.client, 'beside the future'], [current.client, 'beside it, too']] as const) expect(await client.madeBackup('before', name)).toMatchObject({ status: 'CREATED' });
+    expect(await query('SELECT state, attempts, holder FROM magnetodb_backup.jobs j JOIN magnetodb_backup.job_steps s ON s.job_id = j.id WHERE j.id = $1', [future])).toEqual([
+      { state: 'running', attempts: 0, holder: null },
+    ]);
     await query(`DELETE FROM magnetodb_backup.jobs WHERE kind = 'of.the.future'`);
   });
 
