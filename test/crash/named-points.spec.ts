@@ -54,6 +54,7 @@ const ROWS: readonly Row[] = [
   ['restore, cancelled once it is published', 'job.before-terminal@1', 'job.before-terminal@1'],
   ['restore, out of attempts once it is published', 'restore.publish.after@1'],
   ['restore of an archive that is damaged meanwhile', 'restore.load.after-chunk@2', 'restore.cleanup.after-drop@1'],
+  ['restore of a part', 'restore.load.after-chunk@3', 'restore.publish.before@1'],
   ['replace', 'restore.load.after-chunk@3'],
   ['replace', 'restore.publish.before@1'],
   ['replace', 'restore.publish.after@1', 'job.before-terminal@1'],

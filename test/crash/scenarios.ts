@@ -43,6 +43,7 @@ export const SCENARIOS = {
   'restore, cancelled once it is published': (origin: Origin): Scenario => new CancelledRestore(origin, true),
   'restore, out of attempts once it is published': (origin: Origin): Scenario => new ExhaustedRestore(origin),
   'restore of an archive that is damaged meanwhile': (origin: Origin): Scenario => new DamagedRestore(origin),
+  'restore of a part': (origin: Origin): Scenario => new PartialRestore(origin),
   replace: (origin: Origin): Scenario => new ReplaceScenario(origin),
   'replace, then cancelled': (origin: Origin): Scenario => new CancelledReplace(origin, false),
   'replace, cancelled once it is published': (origin: Origin): Scenario => new CancelledReplace(origin, true),
@@ -294,6 +295,25 @@ class DamagedRestore extends RestoreScenario {
   override async expectEnd(): Promise<void> {
     await this.expectFailed('ArchiveDamaged');
     expect(await this.exists(this.table)).toBe(false);
+  }
+}
+
+/** The items of one hash key, without an attribute. */
+class PartialRestore extends RestoreScenario {
+  override async begin(): Promise<void> {
+    await this.ask({ id: this.origin.backupId, select: { hash_keys: [{ S: 'forum 1' }] }, exclude_attributes: ['text'] });
+  }
+
+  override async expectEnd(): Promise<void> {
+    const { backend } = this.deployment;
+    const hashValue = new Map([['forum', { type: 'S' as const, value: 'forum 1' }]]);
+    const found = await backend.query({ projectId: PROJECT, name: this.origin.table }, { hashValue, forward: true, consistent: true });
+    const expected = found.items.map((item) => new Map([...item].filter(([name]) => name !== 'text')));
+    const body = await this.client.finished(() => this.client.restore(this.table, this.id), 'RESTORING');
+    expect(body).toMatchObject({ status: 'RESTORED', items_restored: expected.length, items_left_out: this.origin.items - expected.length });
+    const restored = await backend.scan({ projectId: PROJECT, name: this.table }, { segment: 0, totalSegments: 1 });
+    expect(new Set(restored.items)).toEqual(new Set(expected));
+    expect(expected.length).toBeGreaterThan(100);
   }
 }
 

@@ -117,6 +117,16 @@ describe('restores of a part', () => {
     expect(await items(target)).toEqual([]);
   });
 
+  it('reads items one by one out of a native backup, too', async () => {
+    const table = await makeTable(server.backend, 21);
+    const made = await spec.madeBackup(table, 'native', { strategy: { format: 'native' } });
+    const target = newName();
+    const job = await done(target, { id: made['id'], select: { hash_keys: [{ S: 'forum 2' }] }, exclude_attributes: ['x'] });
+    expect(job).toMatchObject({ status: 'RESTORED', format: 'db-agnostic', items_restored: 3, items_left_out: 18 });
+    expect(await items(target)).toHaveLength(3);
+    await invalid(spec.createRestore(newName(), { id: made['id'], format: 'native', select: { hash_keys: [{ S: 'forum 2' }] } }), /db-agnostic/);
+  });
+
   it('proves the whole archive all the same: damage among what is left out fails it', async () => {
     const table = await makeTable(server.backend, 0);
     // Of one length each, so that a chunk may be put in another's place but for its digests.
