@@ -117,7 +117,7 @@ export class JobWatches implements OnModuleDestroy {
     const jobs = new Map<string, RecentJob>();
     for (const job of this.unfinished) if (projectIds.includes(job.projectId)) jobs.set(keyOf(job), { ...job, finished: true });
     // Of two jobs for one resource the unfinished one is the one to show; it comes last.
-    for (const job of await this.options.queue.recent(projectIds)) jobs.set(keyOf(job), job);
+    for (const job of await this.options.queue.recent(projectIds)) if (isWatched(job)) jobs.set(keyOf(job), job);
     const all = [...jobs.values()];
     const found = await this.find(all);
     const states = new Map<string, Map<string, WatchedState>>();
@@ -158,7 +158,12 @@ function deleted(job: RecentJob): Watched | undefined {
   return job.finished && !isRestore(job) ? { kind: 'backup_deleted', backupId: job.subjectId } : undefined;
 }
 
-/** Restores are of several kinds; every other job works for a backup. */
+/** A job of a table's own works for no resource of the API: of a drop that is backed up first, the backup is watched. */
+function isWatched({ kind }: RecentJob): boolean {
+  return !kind.startsWith('table.');
+}
+
+/** Restores are of several kinds; every other watched job works for a backup. */
 function isRestore({ kind }: RecentJob): boolean {
   return kind === 'restore' || kind.startsWith('restore.');
 }

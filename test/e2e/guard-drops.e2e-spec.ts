@@ -7,6 +7,7 @@ import { GatewaySettings } from '../../src/gateway/settings';
 import { RunningGateway, startGateway } from '../../src/gateway/start';
 import { createTestDatabase, TestDatabase } from '../setup/database';
 import { until } from '../setup/until';
+import { WatchClient } from './watch-client';
 import { Answer, DIALECTS, expectStatus, invalid, Json, ManagementClient, refused } from './management-server';
 
 describe('a backup before the drop', () => {
@@ -105,6 +106,26 @@ describe('a backup before the drop', () => {
     expect((await events(table)).filter((type) => type.startsWith('table.'))).toEqual(['table.drop.start', 'table.drop.end']);
     // The settings went with the table; one of its name has none.
     expect(await expectStatus(client.get(`${client.table(table)}/settings`), 200)).toMatchObject({ backup_before_drop: false, inherited: true });
+  });
+
+  it('is all that watchers are told of a drop', async () => {
+    const [table, another] = [await makeTable(), await makeTable()];
+    await expectStatus(setTable(table, true), 200);
+    const watch = await WatchClient.open(`${gateway.url}${client.projectPath}/jobs/watch`);
+    try {
+      await watch.until(({ event }) => event === 'snapshot');
+      await expectStatus(drop(table), 200);
+      await until(async () => (await events(table)).includes('table.drop.end'));
+      // What is told of a backup that is made after the drop is told after all that there is to tell of the drop.
+      await client.madeBackup(another);
+      const about = (line: Json): unknown => (line['backup'] as Json | undefined)?.['table_name'];
+      await watch.until((line) => about(line) === another && (line['backup'] as Json)['status'] === 'CREATED');
+      const told = watch.told.filter(({ event }) => event !== 'heartbeat' && event !== 'snapshot');
+      expect(new Set(told.map(({ event }) => event))).toEqual(new Set(['backup']));
+      expect(new Set(told.map(about))).toEqual(new Set([table, another]));
+    } finally {
+      watch.close();
+    }
   });
 
   it('lets nobody read or write meanwhile, asked again answers the same, and leaves the name taken', async () => {

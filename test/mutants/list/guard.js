@@ -80,6 +80,9 @@ module.exports = [
     ['drop-unannounced', 'a drop has one start and one end', "    await this.deps.notifier.enqueue(tx, dropEvent('end', drop));\n", '', 'is made as the settings say'],
     ['drop-settings-left', 'a table’s settings go with it', '    await tx.delete(TableSettingsEntity, { projectId: drop.projectId, tableId: drop.tableId });\n', '    throw new Error(drop.id);\n', 'is made as the settings say'],
   ]),
+  ...rows('src/progress/job-watches.ts', DROPS, [
+    ['drop-watched-as-a-deletion', 'a drop is not told as the deletion of a backup that never was', "return !kind.startsWith('table.');", "return kind !== '';", 'all that watchers are told'],
+  ]),
   ...rows('src/protection/settings.service.ts', DROPS, [
     ['settings-not-inherited', 'a project’s settings hold for tables that say nothing', 'return { ...(await this.ofProject(projectId)), inherited: true };', 'return { backupBeforeDrop: false, inherited: true };', 'hold for tables that say nothing else'],
   ]),
