@@ -98,6 +98,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
     await opened.press('Verify before the upgrade');
     await opened.told('is whole.');
     await opened.press('Delete before the upgrade');
+    expect(await page.getByRole('button', { name: 'Delete backup' }).isDisabled()).toBe(true);
     await opened.type('forum.thread');
     expect(await page.getByRole('button', { name: 'Delete backup' }).isDisabled()).toBe(true);
     await page.keyboard.press('Enter');

@@ -188,12 +188,12 @@ module.exports = [
   },
   {
     name: 'watch-each-polls',
-    promise: 'one look serves all watchers, and none is made without one',
+    promise: 'one look serves all watchers',
     file: 'src/progress/job-watches.ts',
-    find: 'if (this.watchers.delete(watcher) && this.watchers.size === 0) {',
-    replace: 'if (this.watchers.size < 0) {',
-    test: WATCH,
-    only: 'on express.*looks once',
+    find: 'await this.statesOf([...new Set(watchers.map((each) => each.projectId))]);',
+    replace: 'await this.statesOf(watchers.map((each) => each.projectId));',
+    test: HUB,
+    only: 'each once',
   },
   {
     name: 'watch-keeps-every-state',
