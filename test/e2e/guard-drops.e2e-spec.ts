@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -21,15 +21,17 @@ describe('a backup before the drop', () => {
     PORT: '0',
     DATABASE_URL: database.url,
     DATA_DIR: folder,
-    DEV_TOKENS: 'demo-token=demo:member;reader-token=demo:reader;other-token=other:member',
+    DEV_TOKENS: 'demo-token=demo:member;reader-token=demo:reader;other-token=other:member;flood-token=flood:member',
     LOG_LEVEL: 'silent',
     SWEEP_SECONDS: '1',
-    MAX_BACKUPS_PER_PROJECT: '50',
+    QUOTAS_FILE: join(folder, 'quotas.json'),
   });
 
   beforeAll(async () => {
     database = await createTestDatabase();
     folder = await mkdtemp(join(tmpdir(), 'drops-'));
+    const quotas = { other: { max_backups: 50 }, flood: { data_requests_per_second: 1, data_request_burst: 3 } };
+    await writeFile(join(folder, 'quotas.json'), JSON.stringify(quotas));
     gateway = await startGateway(loadSettings(GatewaySettings, environment()));
     sql = new Client({ connectionString: database.url });
     await sql.connect();
@@ -218,6 +220,23 @@ describe('a backup before the drop', () => {
     await refused(other.send('DELETE', `${path}/full`), 413, 'BackupQuotaExceeded', /50 backups of the 50/);
     expect(await expectStatus(other.get(`${path}/full`), 200)).toMatchObject({ table: { table_status: 'ACTIVE' } });
     expect((await sql.query(`SELECT FROM magnetodb_backup.table_drops WHERE project_id = 'other'`)).rowCount).toBe(0);
+  });
+
+  it('is no way around the rate of data calls, which leaves management and health alone', async () => {
+    const flood = clientOf('spec', 'flood-token', 'flood');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => flood.send('GET', '/v1/data/flood/tables')));
+    const refusals = answers.filter(({ status }) => status === 429);
+    expect(refusals.length).toBeGreaterThan(10);
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(3);
+    await refused(Promise.resolve(refusals[0]!), 429, 'RequestQuotaExceeded', /1 requests a second, 3 at once/);
+    for (const path of [`${flood.projectPath}/settings`, '/healthcheck']) expect((await fetch(gateway.url + path, { headers: { 'X-Auth-Token': 'flood-token' } })).status).toBe(200);
+    expect((await data('GET', '')).status).toBe(200);
+  });
+
+  it('has quotas from a file that must make sense', async () => {
+    await writeFile(join(folder, 'bad.json'), '{"demo": {"max_backups": "many"}}');
+    const settings = loadSettings(GatewaySettings, { ...environment(), QUOTAS_FILE: join(folder, 'bad.json') });
+    await expect(startGateway(settings)).rejects.toThrow('QUOTAS_FILE: max_backups of project demo must be an integer from 1, or null.');
   });
 
   describe.each(DIALECTS)('settings in the %s dialect', (dialect) => {
