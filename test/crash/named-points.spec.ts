@@ -34,6 +34,7 @@ const ROWS: readonly Row[] = [
   ['native backup, then cancelled', 'backup.native.before-unlock@1', 'backup.cleanup.after-delete@1'],
   ['drop after a backup', 'drop.after-mark@1', 'job.before-terminal@1', 'drop.after-drop@1'],
   ['drop after a backup, called off', 'backup.copy.after-commit@2', 'drop.after-release@1'],
+  ['verification', 'verify.after-chunk@3', 'job.before-terminal@1'],
   ['delete', 'job.after-claim@1'],
   ['delete', 'delete.after-object@1', 'delete.after-object@2'],
   ['delete', 'delete.after-object@5'],

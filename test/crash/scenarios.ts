@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDomainError, TableDigest } from '../../src/kernel';
 import { expectStatus, Json, ManagementClient } from '../e2e/management-server';
+import { until } from '../setup/until';
 import { Deployment, PROJECT } from './deployment';
 import { CalledOffDrop, DropScenario } from './drop-scenarios';
 
@@ -37,6 +38,7 @@ export const SCENARIOS = {
   'native backup, killed under its lock': (origin: Origin): Scenario => new LockedNativeBackup(origin),
   'native backup, then cancelled': (origin: Origin): Scenario => new CancelledNativeBackup(origin),
   'native restore': (origin: Origin): Scenario => new NativeRestore(origin),
+  verification: (origin: Origin): Scenario => new Verification(origin),
   delete: (origin: Origin): Scenario => new DeleteScenario(origin),
   restore: (origin: Origin): Scenario => new RestoreScenario(origin),
   'restore, then cancelled': (origin: Origin): Scenario => new CancelledRestore(origin, false),
@@ -64,8 +66,8 @@ abstract class Base {
   }
 
   /** Items are counted with the commit that keeps them: what was committed before a crash was not done again. */
-  protected async expectEachItemDoneOnce(subjectId: unknown): Promise<void> {
-    const rows = await this.deployment.query(`SELECT items_done::integer FROM magnetodb_backup.jobs WHERE subject_id = $1`, [subjectId]);
+  protected async expectEachItemDoneOnce(subjectId: unknown, kind = '%'): Promise<void> {
+    const rows = await this.deployment.query(`SELECT items_done::integer FROM magnetodb_backup.jobs WHERE subject_id = $1 AND kind LIKE $2`, [subjectId, kind]);
     expect(rows).toEqual([{ items_done: this.origin.items }]);
   }
 
@@ -177,6 +179,21 @@ class CancelledNativeBackup extends LockedNativeBackup {
   override async expectEnd(): Promise<void> {
     await this.client.gone(() => this.client.backup(this.table, this.id));
     expect(await this.deployment.backend.lockedTables()).toEqual([]);
+  }
+}
+
+class Verification extends Base implements Scenario {
+  private readonly path = `${this.client.table(this.origin.table)}/backups/${this.origin.backupId}`;
+
+  async begin(): Promise<void> {
+    await expectStatus(this.client.send('POST', `${this.path}/verify`), 202);
+  }
+
+  async expectEnd(): Promise<void> {
+    const statusOf = async (): Promise<unknown> => ((await expectStatus(this.client.get(this.path), 200))['verification'] as Json)['status'];
+    await until(async () => (await statusOf()) !== 'RUNNING', 30_000);
+    expect(await statusOf()).toBe('PASSED');
+    await this.expectEachItemDoneOnce(this.origin.backupId, 'backup.verify');
   }
 }
 
