@@ -118,7 +118,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
     expect(await opened.focused()).toBe(`Type ${table} to confirm`);
     await opened.type(table);
     await opened.page.keyboard.press('Escape');
-    expect(await opened.page.locator('dialog').count()).toBe(0);
+    await opened.page.locator('dialog').waitFor({ state: 'detached' });
     expect(await opened.focused()).toBe(`Delete to stay of ${table}`);
     const { backups } = await expectStatus(client.get(`${client.table(table)}/backups`), 200);
     expect(backups).toMatchObject([{ status: 'CREATED' }]);
