@@ -123,6 +123,12 @@ async function send(method: string, path: string, body: string): Promise<{ statu
   const sent = request({ hostname, port, method, path, headers, agent });
   sent.end(method === 'GET' ? undefined : body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  if (response.headers['content-type']?.startsWith('application/x-ndjson')) {
+    // A stream that goes on until its listener goes.
+    const [first] = (await once(response, 'data')) as [Buffer];
+    sent.destroy();
+    return { status: response.statusCode ?? 0, text: first.toString() };
+  }
   return { status: response.statusCode ?? 0, text: await text(response) };
 }
 

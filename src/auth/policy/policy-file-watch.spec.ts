@@ -55,4 +55,16 @@ describe('the policy file, while the process runs', () => {
       watch.onApplicationShutdown();
     }
   });
+
+  it('is not judged while it is being written', async () => {
+    await writeFile(path, '{}');
+    const watch = new PolicyFileWatch(path, Policy.fromFile(path), 60_000);
+    for (const text of ['{}', '{}', '', '{"backup:cre', '{"backup:create": "role:admin"}']) {
+      await writeFile(path, text);
+      await watch.look();
+    }
+    expect(said).toEqual([]);
+    await watch.look();
+    expect(said).toEqual([expect.stringMatching(/^log: .*in force/)]);
+  });
 });

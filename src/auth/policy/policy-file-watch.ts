@@ -11,7 +11,9 @@ const LOOK_MILLIS = 2000;
 export class PolicyFileWatch implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Policy');
   private timer: NodeJS.Timeout | undefined;
-  private seen: string | undefined;
+  /** As it was at the last look, and when the rules were last judged. */
+  private last: string | undefined;
+  private judged: string | undefined;
 
   /** @param path undefined: there is no file, and nothing is watched */
   constructor(
@@ -22,18 +24,23 @@ export class PolicyFileWatch implements OnApplicationBootstrap, OnApplicationShu
 
   onApplicationBootstrap(): void {
     if (this.path === undefined) return;
-    this.timer = setInterval(() => void this.look(this.path ?? ''), this.lookMillis).unref();
+    this.timer = setInterval(() => void this.look(), this.lookMillis).unref();
   }
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
   }
 
-  private async look(path: string): Promise<void> {
-    const text = await readFile(path, 'utf8').catch(() => '');
-    if (text === this.seen) return;
-    const first = this.seen === undefined;
-    this.seen = text;
+  /** One look. Rules that have changed are in force behind the second look that sees them. */
+  async look(): Promise<void> {
+    if (this.path === undefined) return;
+    const text = await readFile(this.path, 'utf8').catch(() => '');
+    // Only what two looks have seen: a file that is being written is not judged by its half.
+    const settled = text === this.last;
+    this.last = text;
+    if (!settled || text === this.judged) return;
+    const first = this.judged === undefined;
+    this.judged = text;
     try {
       this.policy.replaceRules(text);
       if (!first) this.logger.log('the policy file has changed: its rules are in force');

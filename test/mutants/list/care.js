@@ -27,6 +27,7 @@ module.exports = [
   ]),
   ...rows('src/auth/policy/policy-file-watch.ts', POLICY_FILE, [
     ['policy-file-read-once', 'a changed policy file is read again', '      this.policy.replaceRules(text);\n', '', 'is read again when it changes'],
+    ['policy-file-half-read', 'a policy file is not judged while it is being written', 'if (!settled || text', 'if (text', 'while it is being written'],
     ['policy-file-broken-unsaid', 'a broken policy file is named in the log', 'this.logger.warn(', 'String(', 'is read again when it changes'],
   ]),
   ...rows('src/auth/policy/policy.ts', POLICY_FILE, [
