@@ -6,7 +6,7 @@ import { BACKUP_SCHEMA } from '../../database';
 import { DomainError } from '../../kernel';
 
 /**
- * The file of a dumped job database (docs/adr/0070-job-database.md): a gzipped script that psql takes, too. Two comment lines at the head, a `COPY … FROM stdin`
+ * The file of a dumped job database (docs/adr/0010-job-database.md): a gzipped script that psql takes, too. Two comment lines at the head, a `COPY … FROM stdin`
  * for each table, and in its last line the SHA-256 of everything before that.
  */
 export const MAGIC = '-- MagnetoDB backup/restore: job database, version 1';
