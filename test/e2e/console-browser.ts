@@ -1,21 +1,5 @@
-import { existsSync } from 'node:fs';
-import { Browser, BrowserContextOptions, chromium, Page, Request } from 'playwright-core';
+import { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
 import { until } from '../setup/until';
-
-const CHROMIUM = '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-
-/** Is there a browser? With CI=true there must be one. */
-export function browserIsThere(): boolean {
-  const installed = existsSync(CHROMIUM);
-  if (!installed && process.env.CI === 'true') throw new Error(`${CHROMIUM} is not there, and with CI=true it must be`);
-  if (!installed) process.stderr.write(`SKIPPED: the console is not tried in a browser, since there is no ${CHROMIUM}\n`);
-  return installed;
-}
-
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-}
 
 /** The console in a tab of its own, with everything noted that must not happen in it. */
 export class ConsolePage {

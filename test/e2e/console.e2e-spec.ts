@@ -8,7 +8,8 @@ import { createPostgresTableBackend, TableBackend } from '../../src/index';
 import { FakeKeystone } from '../fakes/fake-keystone';
 import { createTestDatabase, TestDatabase } from '../setup/database';
 import { until } from '../setup/until';
-import { browserIsThere, ConsolePage, launchBrowser } from './console-browser';
+import { browserIsThere, launchBrowser } from '../setup/browser';
+import { ConsolePage } from './console-browser';
 import { expectStatus, makeTable, ManagementClient } from './management-server';
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
@@ -16,7 +17,7 @@ jest.setTimeout(120_000);
 
 const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
 
-(browserIsThere() ? describe : describe.skip)('the console in a real browser', () => {
+(browserIsThere('the console') ? describe : describe.skip)('the console in a real browser', () => {
   let database: TestDatabase;
   let folder: string;
   let keystone: FakeKeystone;

@@ -1,23 +1,16 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Browser, chromium, Locator, Page } from 'playwright-core';
+import { Browser, Locator, Page } from 'playwright-core';
 import { GatewaySettings } from '../../src/gateway/settings';
 import { RunningGateway, startGateway } from '../../src/gateway/start';
+import { browserIsThere, launchBrowser } from '../setup/browser';
 import { createTestDatabase, TestDatabase } from '../setup/database';
-
-const CHROMIUM = '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
 jest.setTimeout(180_000);
 
-const installed = existsSync(CHROMIUM);
-if (!installed && process.env.CI === 'true') throw new Error(`${CHROMIUM} is not there, and with CI=true it must be`);
-if (!installed) process.stderr.write(`SKIPPED: Swagger UI is not tried in a browser, since there is no ${CHROMIUM}\n`);
-
-(installed ? describe : describe.skip)('Swagger UI in a real browser', () => {
+(browserIsThere('Swagger UI') ? describe : describe.skip)('Swagger UI in a real browser', () => {
   let database: TestDatabase;
   let folder: string;
   let gateway: RunningGateway;
@@ -31,7 +24,7 @@ if (!installed) process.stderr.write(`SKIPPED: Swagger UI is not tried in a brow
     folder = await mkdtemp(join(tmpdir(), 'swagger-'));
     const settings = { port: 0, dataDir: folder, databaseUrl: database.url, devTokens: 'demo-token=demo:member', logLevel: 'silent' };
     gateway = await startGateway(Object.assign(new GatewaySettings(), settings));
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launchBrowser();
     page = await browser.newPage({ viewport: { width: 1200, height: 1600 } });
     page.setDefaultTimeout(90_000);
     page.on('request', (request) => requested.push(request.url()));

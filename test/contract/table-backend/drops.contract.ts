@@ -1,4 +1,4 @@
-import { MakeHarness, code, freshTable, itemTexts, plainItem, plainItems, put, readBlocks, s, scanAll, useHarness, PLAIN } from './harness';
+import { MakeHarness, code, freshTable, itemTexts, noWriteLandsAfter, plainItem, plainItems, put, readBlocks, s, scanAll, useHarness, PLAIN } from './harness';
 
 export function describeDrops(make: MakeHarness): void {
   describe('drops in two steps', () => {
@@ -80,26 +80,8 @@ export function describeDrops(make: MakeHarness): void {
       await backend.cancelDrop({ ...ref, name: 'nobody' }, 'drop');
     });
 
-    it('wait for the writes that are on their way: none lands afterwards', async () => {
-      const { backend, open } = harness();
-      const other = await open();
-      const ref = await freshTable(backend);
-      const handle = await backend.openTable(ref);
-      const writes = Array.from({ length: 200 }, (_each, index) =>
-        (index % 2 ? backend : other).putItem(ref, plainItem('a', index), {}).then(
-          () => true,
-          (error: unknown) => {
-            expect(error).toEqual(code('ResourceInUseException'));
-            return false;
-          },
-        ),
-      );
-      await backend.beginDrop(ref, 'drop');
-      const atDrop = itemTexts(await readBlocks(other, handle));
-      const taken = (await Promise.all(writes)).filter(Boolean).length;
-      expect(itemTexts(await readBlocks(other, handle))).toEqual(atDrop);
-      expect(atDrop).toHaveLength(taken);
-    });
+    it('wait for the writes that are on their way: none lands afterwards', () =>
+      noWriteLandsAfter(harness(), 'ResourceInUseException', (backend, ref) => backend.beginDrop(ref, 'drop')));
 
     it('keep a build from being published onto the table', async () => {
       const { backend } = harness();

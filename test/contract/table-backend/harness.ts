@@ -166,3 +166,31 @@ export async function scanAll(backend: TableBackend, ref: TableRef): Promise<Ite
 }
 
 export const code = (value: string): object => expect.objectContaining({ code: value }) as object;
+
+/**
+ * Two instances write to a table while `refuse` begins to have writes refused, with that code: what was there when it resolved is all
+ * that was taken, and nothing comes afterwards.
+ */
+export async function noWriteLandsAfter(
+  { backend, open }: TableBackendHarness,
+  refusal: string,
+  refuse: (backend: TableBackend, ref: TableRef) => Promise<unknown>,
+): Promise<void> {
+  const other = await open();
+  const ref = await freshTable(backend);
+  const handle = await backend.openTable(ref);
+  const writes = Array.from({ length: 200 }, (_each, index) =>
+    (index % 2 ? backend : other).putItem(ref, plainItem('a', index), {}).then(
+      () => true,
+      (error: unknown) => {
+        expect(error).toEqual(code(refusal));
+        return false;
+      },
+    ),
+  );
+  await refuse(backend, ref);
+  const then = itemTexts(await readBlocks(other, handle));
+  const taken = (await Promise.all(writes)).filter(Boolean).length;
+  expect(itemTexts(await readBlocks(other, handle))).toEqual(then);
+  expect(then).toHaveLength(taken);
+}

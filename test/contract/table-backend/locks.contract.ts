@@ -7,6 +7,7 @@ import {
   freshTable,
   itemTexts,
   load,
+  noWriteLandsAfter,
   plainItem,
   plainItems,
   put,
@@ -128,26 +129,8 @@ export function describeLocks(make: MakeHarness): void {
       expect(await scanAll(backend, ref)).toEqual([plainItem('new', 1)]);
     });
 
-    it('wait for the writes that are on their way: none lands afterwards', async () => {
-      const { backend, open } = harness();
-      const other = await open();
-      const ref = await freshTable(backend);
-      const handle = await backend.openTable(ref);
-      const writes = Array.from({ length: 200 }, (_each, index) =>
-        (index % 2 ? backend : other).putItem(ref, plainItem('a', index), {}).then(
-          () => true,
-          (error: unknown) => {
-            expect(error).toEqual(code('TableLocked'));
-            return false;
-          },
-        ),
-      );
-      await backend.lock(ref, { owner: 'job', seconds: 60 });
-      const atLock = itemTexts(await readBlocks(other, handle));
-      const taken = (await Promise.all(writes)).filter(Boolean).length;
-      expect(itemTexts(await readBlocks(other, handle))).toEqual(atLock);
-      expect(atLock).toHaveLength(taken);
-    });
+    it('wait for the writes that are on their way: none lands afterwards', () =>
+      noWriteLandsAfter(harness(), 'TableLocked', (backend, ref) => backend.lock(ref, { owner: 'job', seconds: 60 })));
 
     it('do not outlive the table, nor hinder others', async () => {
       const { backend } = harness();
