@@ -1,10 +1,10 @@
 const { once } = require('node:events');
 
 module.exports = async () => {
-  const running = globalThis.magnetodbTestServer;
-  if (running === undefined) return;
-  await running.server.stop();
-  running.reaper.ref();
-  running.reaper.stdin.end();
-  await once(running.reaper, 'exit');
+  const { server, reaper } = globalThis.magnetodbTestRun ?? {};
+  await server?.stop();
+  if (reaper === undefined) return;
+  reaper.ref();
+  reaper.stdin.end();
+  await once(reaper, 'exit');
 };

@@ -1,9 +1,10 @@
 const { readFileSync, rmSync } = require('node:fs');
 const { join } = require('node:path');
+const { killServices } = require('./services');
 
 const folder = process.argv[2];
 
-/** Waits for the end of the run that started it, stops the run's server if it still runs, and removes the run's folder. */
+/** Waits for the end of the run that started it, stops the run's servers if they still run, and removes the run's folder. */
 process.stdin.resume();
 process.stdin.on('close', () => {
   try {
@@ -11,5 +12,6 @@ process.stdin.on('close', () => {
   } catch {
     // Stopped already, as it should be.
   }
+  killServices(join(folder, 'services'));
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 });

@@ -1,0 +1,37 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const START = join(__dirname, '../services/cassandra/start.sh');
+const TOOLS = ['java', 'mvn', 'flock', 'setsid'];
+
+/** A node of Cassandra on the loopback interface. */
+export interface CassandraNode {
+  /** `address:port` of its CQL. */
+  readonly contactPoint: string;
+  readonly dataCenter: string;
+}
+
+let started: Promise<CassandraNode> | undefined;
+
+/** Can a node be started? With CI=true it must be; else it is said what is skipped. */
+export function cassandraIsThere(what: string): boolean {
+  const missing = TOOLS.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
+  if (missing.length === 0) return true;
+  if (process.env.CI === 'true') throw new Error(`${missing.join(', ')} missing, and with CI=true Cassandra must run`);
+  process.stderr.write(`SKIPPED: ${what} is not tried on Cassandra, since there is no ${missing.join(', ')}\n`);
+  return false;
+}
+
+/** The one node of the whole run of tests: the first caller starts it (10 seconds; with downloads, a minute more), the run's end stops it. */
+export function startCassandra(): Promise<CassandraNode> {
+  started ??= start();
+  return started;
+}
+
+async function start(): Promise<CassandraNode> {
+  // Compiled less, it starts and warms up sooner.
+  const env = { ...process.env, CASS_TIERS: process.env.CASS_TIERS ?? '1' };
+  const { stdout } = await promisify(execFile)(START, { env });
+  return { contactPoint: `127.0.0.1:${stdout.trim()}`, dataCenter: 'datacenter1' };
+}
