@@ -1,5 +1,7 @@
 import { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
-import { until } from '../setup/until';
+import { untilEqual } from '../setup/until';
+
+const PATIENCE_MILLIS = 45_000;
 
 /** The console in a tab of its own, with everything noted that must not happen in it. */
 export class ConsolePage {
@@ -38,9 +40,11 @@ export class ConsolePage {
 
   /** Signs in with the keyboard. */
   async signIn(token: string, project = 'demo'): Promise<void> {
+    await this.page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await this.page.getByLabel('Project').focus();
     await this.type(project);
     await this.page.keyboard.press('Tab');
+    await this.expectFocus('Token');
     await this.type(token);
     await this.page.keyboard.press('Enter');
   }
@@ -60,16 +64,22 @@ export class ConsolePage {
     })()`);
   }
 
+  /** Waits for the focus to be there: what a key did to the page may be seen a moment later. */
+  expectFocus(name: string): Promise<void> {
+    return untilEqual(() => this.focused(), name, PATIENCE_MILLIS);
+  }
+
   /** Goes on with Tab until the focus is on what is so named, as somebody without a mouse would. */
   async tabTo(name: string): Promise<void> {
-    const passed: string[] = [];
-    for (let presses = 0; presses < 120; presses += 1) {
+    const passed = new Set<string>();
+    // Round and round: what is to be pressed may not be there yet, or not enabled.
+    for (const deadline = Date.now() + PATIENCE_MILLIS; Date.now() < deadline; ) {
       const focused = await this.focused();
       if (focused.startsWith(name)) return;
-      passed.push(focused);
+      passed.add(focused);
       await this.page.keyboard.press('Tab');
     }
-    throw new Error(`Tab never comes to “${name}”: ${passed.slice(0, 60).join(' | ')}`);
+    throw new Error(`Tab never comes to “${name}”: ${[...passed].slice(0, 60).join(' | ')}`);
   }
 
   /** Tab and Enter. */
@@ -78,10 +88,31 @@ export class ConsolePage {
     await this.page.keyboard.press('Enter');
   }
 
+  /** Presses what opens a dialog, and waits until the focus is on its first field. */
+  async openDialog(name: string, field: string): Promise<void> {
+    await this.press(name);
+    await this.page.locator('dialog').waitFor();
+    await this.expectFocus(field);
+  }
+
+  /** Waits for the dialog to be gone; then the focus is back where it was. */
+  async closed(): Promise<void> {
+    await this.page.locator('dialog').waitFor({ state: 'detached' });
+  }
+
+  /** Closes the dialog with the keyboard. */
+  async escape(): Promise<void> {
+    await this.page.locator('dialog').waitFor();
+    await this.page.keyboard.press('Escape');
+    await this.closed();
+  }
+
   /** Goes to a view, from wherever the focus is. */
   async go(view: 'Tables' | 'Backups' | 'Jobs'): Promise<void> {
     await this.press('Skip to content');
     await this.press(view);
+    await this.page.getByRole('heading', { name: view, level: 1 }).waitFor();
+    await this.expectFocus(view);
   }
 
   /** Waits for a message that passes by. */
@@ -90,7 +121,8 @@ export class ConsolePage {
   }
 
   async live(): Promise<void> {
-    await until(async () => (await this.page.locator('#live').textContent()) === 'Live');
+    await this.page.locator('#who').waitFor();
+    await untilEqual(() => this.page.locator('#live').textContent(), 'Live', PATIENCE_MILLIS);
   }
 
   /** With SCREENSHOTS naming a folder: a picture to be looked at. */

@@ -6,6 +6,7 @@ import { GatewaySettings } from '../../src/gateway/settings';
 import { RunningGateway, startGateway } from '../../src/gateway/start';
 import { browserIsThere, launchBrowser } from '../setup/browser';
 import { createTestDatabase, TestDatabase } from '../setup/database';
+import { until } from '../setup/until';
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
 jest.setTimeout(180_000);
@@ -68,7 +69,7 @@ jest.setTimeout(180_000);
     expect(policy).toContain("style-src 'self' 'unsafe-inline'");
     expect(policy).toContain("connect-src 'self'");
     await page.locator('.opblock').first().waitFor();
-    expect(await page.locator('.opblock').count()).toBeGreaterThan(40);
+    await until(async () => (await page.locator('.opblock').count()) > 40);
     expect(complaints).toEqual([]);
     // Only the documentation has it.
     expect((await fetch(`${gateway.url}/healthcheck`)).headers.get('content-security-policy')).toBeNull();

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 /** Asks again and again until the answer is not undefined or false, and returns it; fails after `timeoutMillis`. */
 export async function until<T>(
@@ -13,4 +14,15 @@ export async function until<T>(
     if (Date.now() > deadline) throw new Error(what);
     await delay(20);
   }
+}
+
+/** Reads again and again until that is the value; fails with the value that was read last. */
+export async function untilEqual<T>(read: () => Promise<T> | T, expected: T, timeoutMillis = 45_000): Promise<void> {
+  let last: { readonly value: T } | undefined;
+  const isEqual = async (): Promise<boolean> => isDeepStrictEqual((last = { value: await read() }).value, expected);
+  await until(isEqual, timeoutMillis).catch((error: unknown) => {
+    if (last === undefined) throw error;
+    expect(last.value).toEqual(expected);
+    throw error;
+  });
 }

@@ -81,6 +81,7 @@ class App {
     if (this.#place().project !== project) history.replaceState(null, '', this.link('tables'));
     this.#route(true);
     void this.tables.load();
+    this.#live('connecting');
     void watchJobs(api, { line: (line) => this.#told(line), state: (state, error) => this.#live(state, error) }, this.#watch.signal);
   }
 

@@ -1,18 +1,19 @@
-import { choice, confirmByName, facts, field, openDialog } from './dialogs.js';
+import { choice, confirmByName, facts, field, offer, openDialog } from './dialogs.js';
 import { el } from './dom.js';
 import { bytes, clock, count, statusWords, time } from './format.js';
 import { requestToken } from './request-token.js';
 
 const FORMATS = { 'db-agnostic': 'Portable: restores anywhere', native: 'Native: faster, locks the table for a moment' };
 const COMPRESSIONS = { zstd: 'zstd (recommended)', gzip: 'gzip', none: 'None' };
-const KNOWN = { format: Object.keys(FORMATS), compression: Object.keys(COMPRESSIONS) };
 
-/** Asks for a new backup of a table. */
-export async function makeBackup(app, table) {
-  const offers = await app.offers().catch(() => KNOWN);
+/**
+ * Asks for a new backup of a table. The dialog is there at once, with what this page knows, so that keys pressed next go into it; the
+ * service's own list of formats and compressions takes their place when it comes.
+ */
+export function makeBackup(app, table) {
   const name = el('input', { type: 'text', required: true, maxlength: 255, autocomplete: 'off', value: `${table} ${clock(new Date())}`.slice(-255) });
-  const format = choice(offers.format.map((each) => [each, FORMATS[each] ?? each]), 'db-agnostic');
-  const compression = choice(offers.compression.map((each) => [each, COMPRESSIONS[each] ?? each]));
+  const format = choice(Object.entries(FORMATS));
+  const compression = choice(Object.entries(COMPRESSIONS));
   const token = requestToken();
   openDialog({
     title: `Back up ${table}`,
@@ -25,6 +26,14 @@ export async function makeBackup(app, table) {
     },
   });
   name.select();
+  app.offers().then(
+    (offers) => {
+      offer(format, offers.format.map((each) => [each, FORMATS[each] ?? each]));
+      offer(compression, offers.compression.map((each) => [each, COMPRESSIONS[each] ?? each]));
+    },
+    // What this page knows stays; a service that cannot do it says so.
+    () => undefined,
+  );
 }
 
 /** Deletes a backup, once the name of its table was typed. */

@@ -17,10 +17,19 @@ export function field(label, control, hint) {
   );
 }
 
-export function choice(options, chosen) {
-  const select = el('select', {}, ...options.map(([value, words]) => el('option', { value }, words)));
-  select.value = chosen ?? options[0][0];
+export function choice(options) {
+  const select = el('select');
+  offer(select, options);
   return select;
+}
+
+/** Lets a choice be made among these; what is chosen stays so, if it is still offered. A list that is the same is left in peace. */
+export function offer(select, options) {
+  const values = options.map(([value]) => value);
+  if ([...select.options].map((option) => option.value).join() === values.join()) return;
+  const chosen = select.value;
+  select.replaceChildren(...options.map(([value, words]) => el('option', { value }, words)));
+  if (values.includes(chosen)) select.value = chosen;
 }
 
 /**
