@@ -1,4 +1,7 @@
+import { isIP } from 'node:net';
 import { DomainError, LocationUrl, fileLocation, parseLocationUrl, partsBelow, validationError } from '../kernel';
+import { AddressRanges, isPublicAddress } from './addresses';
+import { hostNotAllowed } from './http-connect';
 
 /** Which outside places a location may name. Both lists are empty on a fresh install: nothing outside is allowed. */
 export interface AllowListSettings {
@@ -7,6 +10,11 @@ export interface AllowListSettings {
    * the domain, not the domain itself). Amazon S3 without an endpoint is `s3.amazonaws.com`.
    */
   readonly allowedHosts?: readonly string[];
+  /**
+   * Addresses and ranges (`10.0.0.0/8`) that the names of allowed hosts may have although they are not public: loopback, private, link-local, those
+   * of metadata services. A listed host that is an address itself needs no entry here. Empty: public addresses only.
+   */
+  readonly allowedAddresses?: readonly string[];
   /** Absolute paths of folders that `file:///…` locations may lie in. */
   readonly allowedFolders?: readonly string[];
 }
@@ -14,11 +22,13 @@ export interface AllowListSettings {
 /** The operator's allow-list, read and checked. */
 export class AllowList {
   private readonly hosts: readonly string[];
+  private readonly addresses: AddressRanges;
   private readonly folders: readonly LocationUrl[];
 
-  /** @throws DomainError `ValidationError` for an entry that is no host, or no absolute path. */
-  constructor({ allowedHosts = [], allowedFolders = [] }: AllowListSettings) {
+  /** @throws DomainError `ValidationError` for an entry that is no host, no address, or no absolute path. */
+  constructor({ allowedHosts = [], allowedAddresses = [], allowedFolders = [] }: AllowListSettings) {
     this.hosts = allowedHosts.map(readHost);
+    this.addresses = new AddressRanges(allowedAddresses);
     this.folders = allowedFolders.map((folder) => fileLocation(folder));
   }
 
@@ -37,17 +47,23 @@ export class AllowList {
     return innermost;
   }
 
-  private allowsHost(host: string): boolean {
+  /** May this `host` or `host:port` be asked? Redirects and endpoints of other services are judged as locations are. */
+  allowsHost(host: string): boolean {
     return this.hosts.some((allowed) =>
       allowed.startsWith('*.') ? host.endsWith(allowed.slice(1)) : host === allowed,
     );
+  }
+
+  /** May an allowed host be reached at this address? One that is an address itself was listed as such. */
+  allowsAddress(address: string, host: string): boolean {
+    return isIP(host) !== 0 || isPublicAddress(address) || this.addresses.includes(address);
   }
 }
 
 /** What is said of any place that the operator did not list; it tells nothing of what is there. */
 export function forbidden(location: LocationUrl): DomainError {
-  const what = location.kind === 'file' ? 'the folder of this file:// URL' : `the host ${location.host}`;
-  return new DomainError('Forbidden', `${what} is not on the operator's list of allowed storage locations`);
+  if (location.kind !== 'file') return hostNotAllowed(location.host ?? '');
+  return new DomainError('Forbidden', `the folder of this file:// URL is not on the operator's list of allowed storage locations`);
 }
 
 function readHost(entry: string): string {

@@ -6,6 +6,7 @@ export { RetryOptions, retrying } from './retrying';
 export { FilesystemObjectStore, FilesystemOptions } from './filesystem';
 export { MemoryObjectStore, MemoryOptions } from './memory';
 export { AllowListSettings } from './allow-list';
+export { HttpAnswer, HttpConnect, HttpConnectOptions, HttpRequestOptions, ResolvedAddress } from './http-connect';
 export { FoundPlace } from './found-places';
 export {
   BackupLocation,

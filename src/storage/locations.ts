@@ -19,6 +19,7 @@ import {
 } from '../kernel';
 import { AllowList, AllowListSettings, forbidden } from './allow-list';
 import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
+import { HttpConnect, HttpConnectOptions } from './http-connect';
 import { FoundPlace, placesIn, projectFolder, searchedWithin } from './found-places';
 import { keyChecked } from './key-checked';
 import { ObjectStore, bufferSource } from './object-store';
@@ -51,6 +52,8 @@ export interface StoreTarget {
   /** At or above the root; where a store has folders, emptied ones below this one are removed. */
   readonly keep: LocationUrl;
   readonly credentials: Credentials | undefined;
+  /** How the store is asked, if it is asked by HTTP. For places that users name it reaches what the operator's list allows, and nothing else. */
+  readonly http: HttpConnect;
 }
 
 /** Opens stores of one kind. It neither retries nor checks names, and makes no request yet. */
@@ -61,6 +64,8 @@ export interface RegistryOptions {
   readonly adapters?: Partial<Record<LocationKind, StoreAdapter>>;
   /** Put around each adapter, below the retries: limits, measurements, faults in tests. */
   readonly decorate?: (store: ObjectStore, location: BackupLocation) => ObjectStore;
+  /** How hosts are found and how long they are waited for. */
+  readonly http?: Omit<HttpConnectOptions, 'isAllowedHost' | 'isAllowedAddress'>;
 }
 
 /** No project's folder: such a one begins with `_` only before hexadecimal digits. */
@@ -76,6 +81,9 @@ export class ObjectStoreRegistry {
   private readonly internal: LocationUrl;
   private readonly allowed: AllowList;
   private readonly adapters: Partial<Record<LocationKind, StoreAdapter>>;
+  /** The operator's own store lies where the operator says. */
+  private readonly inside: HttpConnect;
+  private readonly outside: HttpConnect;
 
   /** @throws DomainError `ValidationError` for settings that cannot be. Touches nothing outside the process. */
   constructor(
@@ -85,6 +93,12 @@ export class ObjectStoreRegistry {
     this.internal = parseLocationUrl(settings.internalUrl, 'the internal store');
     this.allowed = new AllowList(settings);
     this.adapters = { ...BUILT_IN, ...options.adapters };
+    this.inside = new HttpConnect(options.http);
+    this.outside = new HttpConnect({
+      ...options.http,
+      isAllowedHost: (host) => this.allowed.allowsHost(host),
+      isAllowedAddress: (address, host) => this.allowed.allowsAddress(address, host),
+    });
     this.adapterFor(this.internal);
   }
 
@@ -152,7 +166,7 @@ export class ObjectStoreRegistry {
    */
   async probe(): Promise<void> {
     const root = locationBelow(this.internal, PROBE_FOLDER);
-    const target = { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials };
+    const target = this.ownTarget(root);
     const bare = this.adapterFor(root)(target);
     const store = keyChecked(this.options.decorate?.(bare, { type: 'internal', url: root.href }) ?? bare);
     const name = randomUUID();
@@ -181,8 +195,7 @@ export class ObjectStoreRegistry {
     const folder = projectId === undefined ? undefined : folderOf(projectId);
     const searched = searchedWithin(this.internal, source, folder);
     const { root } = searched;
-    const target = { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials };
-    return placesIn(this.openTarget(target, { type: 'internal', url: root.href }), searched, {});
+    return placesIn(this.openTarget(this.ownTarget(root), { type: 'internal', url: root.href }), searched, {});
   }
 
   /** The store may have moved since the URL was kept; a backup's place in it stays the same. */
@@ -191,12 +204,15 @@ export class ObjectStoreRegistry {
     if (folder === undefined || backupId === undefined || parseUuid(backupId) !== backupId) {
       throw new DomainError('StorageError', "the backup does not lie in this deployment's own store");
     }
-    const root = locationBelow(this.internal, folder, backupId);
-    return { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials };
+    return this.ownTarget(locationBelow(this.internal, folder, backupId));
+  }
+
+  private ownTarget(root: LocationUrl): StoreTarget {
+    return { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials, http: this.inside };
   }
 
   private async externalTarget(root: LocationUrl, credentials: Credentials | undefined): Promise<StoreTarget> {
-    return { root, boundary: await this.checkExternal(root), keep: locationAbove(root), credentials };
+    return { root, boundary: await this.checkExternal(root), keep: locationAbove(root), credentials, http: this.outside };
   }
 
   /** The boundary of an allowed external place. The order is the contract's: first what is allowed, then what is available. */
