@@ -29,9 +29,15 @@ export function startCassandra(): Promise<CassandraNode> {
   return started;
 }
 
-async function start(): Promise<CassandraNode> {
+/** For the scripts of test/services/cassandra. */
+export function nodeEnvironment(): NodeJS.ProcessEnv {
+  const run = process.env.TEST_RUN_DIR;
+  if (run === undefined) throw new Error('TEST_RUN_DIR is not set: run tests with jest');
   // Compiled less, it starts and warms up sooner.
-  const env = { ...process.env, CASS_TIERS: process.env.CASS_TIERS ?? '1' };
-  const { stdout } = await promisify(execFile)(START, { env });
+  return { ...process.env, SERVICES_DIR: join(run, 'services', 'cassandra'), CASS_TIERS: process.env.CASS_TIERS ?? '1' };
+}
+
+async function start(): Promise<CassandraNode> {
+  const { stdout } = await promisify(execFile)(START, { env: nodeEnvironment() });
   return { contactPoint: `127.0.0.1:${stdout.trim()}`, dataCenter: 'datacenter1' };
 }

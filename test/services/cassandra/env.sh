@@ -11,7 +11,7 @@ mkdir -p -m 700 "$SERVICES_CACHE" "$SERVICES_DIR"
 SERVICES_CACHE="$(cd "$SERVICES_CACHE" && pwd)"; SERVICES_DIR="$(cd "$SERVICES_DIR" && pwd)"
 LIB="$SERVICES_CACHE/cassandra-$CASS_VERSION"
 CASS_RUN="$SERVICES_DIR/$CASS_NAME"
-PIDFILE="$SERVICES_DIR/run/$CASS_NAME.pid"               # process id and start time, by which test/setup/reaper.js knows what to stop
+PIDFILE="$SERVICES_DIR/run/$CASS_NAME.pid"               # process id and start time, by which test/setup/services.js knows what to stop
 mkdir -p "$CASS_RUN" "$SERVICES_DIR/run"
 JAVA="${JAVA_HOME:+$JAVA_HOME/bin/}java"
 
