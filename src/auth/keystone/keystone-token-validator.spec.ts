@@ -5,13 +5,14 @@ import { KeystoneOptions } from './keystone-options';
 import { KeystoneTokenValidator } from './keystone-token-validator';
 
 const MEMBER = { userId: 'u1', projectId: 'demo', roles: ['member'] } as const;
+const OTHER_ADMIN = { projectId: 'other', roles: ['admin', 'member'] } as const;
 
 describeTokenValidatorContract('Keystone', async () => {
   const keystone = await FakeKeystone.start();
   return {
     validator: new KeystoneTokenValidator({ authUrl: keystone.url, ...FakeKeystone.SERVICE }),
-    demoMember: keystone.issue(MEMBER),
-    otherAdmin: keystone.issue({ userId: 'u2', projectId: 'other', roles: ['admin', 'member'] }),
+    demoMember: { token: keystone.issue(MEMBER), projectId: 'demo', roles: ['member'] },
+    otherAdmin: { token: keystone.issue({ userId: 'u2', ...OTHER_ADMIN }), ...OTHER_ADMIN },
     cleanup: () => keystone.stop(),
   };
 });

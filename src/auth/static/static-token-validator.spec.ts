@@ -8,8 +8,8 @@ describeTokenValidatorContract('development tokens', () => {
   );
   return Promise.resolve({
     validator,
-    demoMember: 'demo-4711-Secret',
-    otherAdmin: 'other=0815=Secret=',
+    demoMember: { token: 'demo-4711-Secret', projectId: 'demo', roles: ['member'] },
+    otherAdmin: { token: 'other=0815=Secret=', projectId: 'other', roles: ['admin', 'member'] },
     cleanup: () => Promise.resolve(),
   });
 });
