@@ -18,8 +18,10 @@ interface IssuedToken extends FakeToken {
   readonly expiresAt: number;
 }
 
-/** How the fake misbehaves: `error` 500, `hang` no answer, `redirect` 302, `garbage` 200 that is no JSON, `html` 200 with JSON that is no token, `huge` endless. */
-export type Outage = 'none' | 'error' | 'hang' | 'redirect' | 'garbage' | 'html' | 'huge';
+/**
+ * How the fake misbehaves: `error` 500, `hang` no answer, `redirect` 302, `garbage` 200 that is no JSON, `html` 200 with JSON that is no token, `huge` endless, `cut` the
+ * connection ends, `cut once` so does the next one only. */
+export type Outage = 'none' | 'cut' | 'cut once' | 'error' | 'hang' | 'redirect' | 'garbage' | 'html' | 'huge';
 
 /**
  * Keystone v3, as far as a service that validates tokens sees it: password log-in of one service user, and validation. As the
@@ -87,6 +89,7 @@ export class FakeKeystone {
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('Date', new Date(this.clock.now()).toUTCString());
     const body = await readBody(request);
     const { pathname } = new URL(request.url ?? '/', this.url);
     if (request.method === 'POST') this.logins++;
@@ -167,6 +170,11 @@ export class FakeKeystone {
         return true;
       case 'huge':
         this.flood(response);
+        return true;
+      case 'cut once':
+      case 'cut':
+        if (this.outage === 'cut once') this.outage = 'none';
+        request.socket.destroy();
         return true;
     }
   }

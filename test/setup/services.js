@@ -21,7 +21,7 @@ function entries(folder) {
 }
 
 /** Kills the process groups of every service below the folder (test/services/openstack/lib.sh): one that was stopped is known by its start time. */
-exports.killServices = (folder) => {
+function killServices(folder) {
   for (const service of entries(folder)) {
     for (const file of entries(join(folder, service, 'run')).filter((name) => name.endsWith('.pid'))) {
       const [pid, born] = readFileSync(join(folder, service, 'run', file), 'utf8').trim().split(' ');
@@ -33,4 +33,6 @@ exports.killServices = (folder) => {
       }
     }
   }
-};
+}
+
+module.exports = { killServices };

@@ -7,8 +7,14 @@ export interface KeystoneToken {
   readonly projectId: string | undefined;
   readonly roles: readonly string[];
   readonly systemScoped: boolean;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, by this machine's clock: if Keystone's tells another time, as much later or earlier. */
   readonly expiresAt: number;
+}
+
+/** An answer, and by how many milliseconds Keystone's clock is ahead of this machine's; 0 unless it surely is not the same. */
+interface KeystoneAnswer {
+  readonly response: Response;
+  readonly aheadMs: number;
 }
 
 interface ServiceToken {
@@ -39,10 +45,10 @@ export class KeystoneClient {
     for (let attempt = 1; ; attempt++) {
       const own = await this.serviceToken();
       // nocatalog: the endpoints are most of the answer, and not wanted.
-      const response = await this.call(`${this.options.tokensUrl}?nocatalog`, {
+      const { response, aheadMs } = await this.call(`${this.options.tokensUrl}?nocatalog`, {
         headers: { 'X-Auth-Token': own.token, 'X-Subject-Token': subject },
       });
-      if (response.status === 200) return parseToken(await readJson(response));
+      if (response.status === 200) return parseToken(await readJson(response), aheadMs);
       await response.body?.cancel();
       if (response.status === 404) return undefined;
       // 401 is about the own token (revoked, or Keystone lost its keys): once more with a new one.
@@ -72,7 +78,7 @@ export class KeystoneClient {
     const { username, password, userDomainName, projectName, projectDomainName } = this.options;
     const user = { name: username, password, domain: { name: userDomainName } };
     const scope = { project: { name: projectName, domain: { name: projectDomainName } } };
-    const response = await this.call(`${this.options.tokensUrl}?nocatalog`, {
+    const { response, aheadMs } = await this.call(`${this.options.tokensUrl}?nocatalog`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
@@ -82,19 +88,40 @@ export class KeystoneClient {
       await response.body?.cancel();
       throw unavailable(new Error(`Keystone answered ${response.status} to the service user's log-in`));
     }
-    const { expiresAt } = parseToken(await readJson(response));
+    const { expiresAt } = parseToken(await readJson(response), aheadMs);
     const life = expiresAt - this.clock.now();
     return { token, renewAt: expiresAt - Math.min(RENEW_MARGIN_MS, life / 10) };
   }
 
-  private async call(url: string, init: RequestInit): Promise<Response> {
-    try {
+  private async call(url: string, init: RequestInit): Promise<KeystoneAnswer> {
+    const signal = AbortSignal.timeout(this.options.timeoutMs);
+    const ask = async (): Promise<KeystoneAnswer> => {
+      const sent = this.clock.now();
       // A redirect would carry tokens to wherever it points.
-      return await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(this.options.timeoutMs) });
+      const response = await fetch(url, { ...init, redirect: 'manual', signal });
+      return { response, aheadMs: aheadOf(sent, this.clock.now(), response.headers.get('date')) };
+    };
+    try {
+      // Keystone may close an idle connection in the moment in which it is used.
+      return await ask().catch((error: unknown) => (wasCut(error) ? ask() : Promise.reject(error)));
     } catch (error) {
       throw unavailable(error);
     }
   }
+}
+
+/**
+ * By how much the clock that wrote the `Date` of an answer is ahead of the one that saw the request off and the answer in. Where the two may
+ * agree (`Date` has whole seconds), 0; else the most that it may be, so that no token is believed beyond its end.
+ */
+function aheadOf(sent: number, received: number, date: string | null): number {
+  const written = Date.parse(date ?? '');
+  const [least, most] = [written - received, written + 1000 - sent];
+  return least > 0 || most < 0 ? most : 0;
+}
+
+function wasCut(error: unknown): boolean {
+  return ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(member(member(error, 'cause'), 'code')));
 }
 
 function unavailable(cause: unknown): DomainError {
@@ -121,7 +148,7 @@ async function readJson(response: Response): Promise<unknown> {
   }
 }
 
-function parseToken(body: unknown): KeystoneToken {
+function parseToken(body: unknown, aheadMs: number): KeystoneToken {
   const token = member(body, 'token');
   const userId = member(member(token, 'user'), 'id');
   const expiresAt = member(token, 'expires_at');
@@ -136,7 +163,7 @@ function parseToken(body: unknown): KeystoneToken {
     projectId: typeof projectId === 'string' ? projectId : undefined,
     roles: names.filter((name) => typeof name === 'string'),
     systemScoped: member(member(token, 'system'), 'all') === true,
-    expiresAt: millis,
+    expiresAt: millis - aheadMs,
   };
 }
 

@@ -125,7 +125,7 @@ describe('KeystoneTokenValidator', () => {
     expect(await codeOf(make().validate(keystone.issue(token)))).toBe('Forbidden');
   });
 
-  it.each<Outage>(['error', 'hang', 'redirect', 'garbage', 'html', 'huge'])(
+  it.each<Outage>(['error', 'hang', 'redirect', 'garbage', 'html', 'huge', 'cut'])(
     'answers 503 while Keystone is away (%s), goes on with cached tokens, and recovers',
     async (outage) => {
       const validator = make({ timeoutMs: outage === 'hang' ? 100 : 5_000 });
@@ -144,6 +144,49 @@ describe('KeystoneTokenValidator', () => {
       expect(await validator.validate(fresh)).toMatchObject({ projectId: 'demo' });
     },
   );
+
+  it('asks once more when a connection is cut, as an idle one may be', async () => {
+    const validator = make();
+    keystone.outage = 'cut once';
+    expect(await validator.validate(keystone.issue(MEMBER))).toMatchObject({ userId: 'u1' });
+    keystone.outage = 'cut once';
+    expect(await validator.validate(keystone.issue(MEMBER))).toMatchObject({ userId: 'u1' });
+  });
+
+  describe.each([-300_000, 300_000])('with a Keystone whose clock is %i ms ahead', (ahead) => {
+    let own: ManualClock;
+    beforeEach(() => {
+      own = new ManualClock(clock.now() - ahead);
+    });
+    const makeApart = (cacheSeconds: number): KeystoneTokenValidator =>
+      new KeystoneTokenValidator({ authUrl: keystone.url, ...FakeKeystone.SERVICE, cacheSeconds }, own);
+    const advance = (millis: number): void => [own, clock].forEach((each) => each.advance(millis));
+
+    it('believes a token until its end by Keystone’s clock, and not beyond', async () => {
+      const validator = makeApart(3600);
+      const token = keystone.issue({ ...MEMBER, lifeMs: 60_000 });
+      const { expiresAt = 0 } = await validator.validate(token);
+      expect(expiresAt).toBeLessThanOrEqual(own.now() + 60_000);
+      advance(58_000);
+      expect(await validator.validate(token)).toMatchObject({ userId: 'u1' });
+      expect(keystone.validations).toBe(1);
+      advance(2_000);
+      expect(await codeOf(validator.validate(token))).toBe('Unauthorized');
+    });
+
+    it('renews its own token in time, and not for each request', async () => {
+      keystone.serviceTokenLifeMs = 120_000;
+      const validator = makeApart(0);
+      const token = keystone.issue(MEMBER);
+      await validator.validate(token);
+      advance(60_000);
+      await validator.validate(token);
+      expect(keystone.logins).toBe(1);
+      advance(59_000);
+      await validator.validate(token);
+      expect(keystone.logins).toBe(2);
+    });
+  });
 
   it('answers 503 when it cannot log in at first, and recovers', async () => {
     const validator = make();
