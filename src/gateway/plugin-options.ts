@@ -85,6 +85,7 @@ function authorityOf(settings: GatewaySettings, madeUpToken: string | undefined)
       projectName: settings.keystoneProject,
       userDomainName: settings.keystoneDomain,
       projectDomainName: settings.keystoneDomain,
+      cacheSeconds: settings.keystoneCacheSeconds,
     },
   };
 }

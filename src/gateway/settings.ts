@@ -61,6 +61,10 @@ export class GatewaySettings {
   @IsString()
   keystoneDomain = 'Default';
 
+  @Setting('KEYSTONE_CACHE_SECONDS', 'integer', 'A token that Keystone found valid is believed so long without asking again, and never beyond its own end: so long a revoked one is still accepted, and an outage of Keystone unnoticed. 0: not at all')
+  @IsInt() @Min(0) @Max(3600)
+  keystoneCacheSeconds = 60;
+
   @Setting('ADMIN_PROJECT', 'text', 'Project whose admins reach every project (beside system-scoped admins)')
   @IsOptional() @IsString()
   adminProject: string | undefined = undefined;
