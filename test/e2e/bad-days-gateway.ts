@@ -49,7 +49,11 @@ export interface BadDaysGateway {
   stop(): Promise<void>;
 }
 
-export async function startBadDays(jobs: NonNullable<BackupRestoreOptions['jobs']> = {}): Promise<BadDaysGateway> {
+/** Development tokens judge, or what is given. */
+export async function startBadDays(
+  jobs: NonNullable<BackupRestoreOptions['jobs']> = {},
+  authority: BackupRestoreOptions['auth']['authority'] = { kind: 'static', tokens: TOKENS },
+): Promise<BadDaysGateway> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'bad-days-')));
   const [objects, outside] = [join(folder, 'objects'), join(folder, 'outside')];
   await Promise.all([mkdir(objects), mkdir(outside)]);
@@ -62,7 +66,7 @@ export async function startBadDays(jobs: NonNullable<BackupRestoreOptions['jobs'
   const plugin: BackupRestoreOptions = {
     database: { url: database.url },
     tables: hooked(postgres, hooks),
-    auth: { authority: { kind: 'static', tokens: TOKENS }, adminProjectId: 'ops' },
+    auth: { authority, adminProjectId: 'ops' },
     storage: {
       internalUrl: pathToFileURL(objects).href,
       allowedFolders: [outside],
