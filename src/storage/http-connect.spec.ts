@@ -243,6 +243,14 @@ describe('bodies', () => {
     await expect(text(body)).rejects.toMatchObject({ code: 'StorageError', transient: true });
   });
 
+  it('an answer that is longer than was bargained for breaks', async () => {
+    const port = await serverOf((_request, response) => response.end(Buffer.alloc(1001)));
+    const http = connector();
+    expect((await buffer((await http.request(`http://127.0.0.1:${port}/`, { maxBodyBytes: 1001 })).body)).length).toBe(1001);
+    const { body } = await http.request(`http://127.0.0.1:${port}/`, { maxBodyBytes: 1000 });
+    await expect(buffer(body)).rejects.toMatchObject({ code: 'StorageError', transient: false });
+  });
+
   it('an answer that is dropped lets its connection go', async () => {
     let closed: Promise<unknown> | undefined;
     const port = await serverOf((request, response) => {

@@ -34,6 +34,8 @@ export interface HttpRequestOptions {
   readonly signal?: AbortSignal;
   /** Of GET and HEAD, so many redirects are followed. Default 0: they are answers as any other. */
   readonly maxRedirects?: number;
+  /** An answer with more bytes breaks its body with a `StorageError`. Default: any number. */
+  readonly maxBodyBytes?: number;
 }
 
 export interface HttpAnswer {
@@ -126,7 +128,7 @@ export class HttpConnect {
     return addresses;
   }
 
-  private async exchange(url: URL, { method, headers, body, signal }: HttpRequestOptions): Promise<HttpAnswer> {
+  private async exchange(url: URL, { method, headers, body, signal, maxBodyBytes }: HttpRequestOptions): Promise<HttpAnswer> {
     const secure = url.protocol === 'https:';
     const settings = { method, headers, maxHeaderSize: MAX_ANSWER_HEADERS };
     const request = secure
@@ -146,7 +148,7 @@ export class HttpConnect {
       // An answer that says yes before it has all the bytes is waited for: nothing may be left out.
       if ((response.statusCode ?? 0) < 300) await sent;
       watch.stop();
-      return { status: response.statusCode ?? 0, headers: response.headers, body: bodyOf(response, idleMillis, signal), url };
+      return { status: response.statusCode ?? 0, headers: response.headers, body: bodyOf(response, idleMillis, maxBodyBytes, signal), url };
     } catch (error) {
       watch.stop();
       request.destroy();
@@ -231,8 +233,9 @@ async function send(request: ClientRequest, body: Readable | Uint8Array | undefi
 }
 
 /** The answer's bytes; what breaks them is told in our words. Only our own waiting counts as idle: a reader may take its time. */
-function bodyOf(response: IncomingMessage, idleMillis: number, signal: AbortSignal | undefined): Readable {
+function bodyOf(response: IncomingMessage, idleMillis: number, maxBytes = Number.POSITIVE_INFINITY, signal?: AbortSignal): Readable {
   let timer: NodeJS.Timeout | undefined;
+  let bytes = 0;
   const output = new Readable({
     read: () => {
       clearTimeout(timer);
@@ -246,6 +249,8 @@ function bodyOf(response: IncomingMessage, idleMillis: number, signal: AbortSign
     },
   });
   response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return void output.destroy(new DomainError('StorageError', 'the storage host answered with more bytes than expected'));
     if (output.push(chunk)) return void timer?.refresh();
     clearTimeout(timer);
     response.pause();

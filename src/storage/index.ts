@@ -4,6 +4,8 @@ export { MAX_OBJECT_NAME_LENGTH, isSafeObjectName, keyChecked } from './key-chec
 export { prefixed } from './prefixed';
 export { RetryOptions, retrying } from './retrying';
 export { FilesystemObjectStore, FilesystemOptions } from './filesystem';
+export { HttpObjectStore } from './http';
+export { S3ObjectStore, S3Options } from './s3';
 export { MemoryObjectStore, MemoryOptions } from './memory';
 export { AllowListSettings } from './allow-list';
 export { HttpAnswer, HttpConnect, HttpConnectOptions, HttpRequestOptions, ResolvedAddress } from './http-connect';

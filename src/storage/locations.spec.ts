@@ -189,7 +189,8 @@ describe('external hosts', () => {
     ['https://a.b.cloud.example.org/a', undefined],
     ['s3://bucket/a', 'http://odd.example.org:9000'],
     ['swift://c/p', 'https://storage.example.org/v1/AUTH_x'],
-  ])('on the list are not available yet: %s', async (url, endpoint) => {
+  ])('of a kind that the host switched off are not available: %s', async (url, endpoint) => {
+    registry = makeRegistry({}, { adapters: { s3: undefined, swift: undefined, http: undefined } });
     await expect(registry.locationOf(external(url, endpoint), { projectId: 'demo', backupId })).rejects.toMatchObject({
       code: 'ValidationError',
       message: expect.stringMatching(/^(s3|swift|http) locations are not available in this deployment$/),
@@ -258,6 +259,37 @@ describe('external hosts', () => {
   });
 });
 
+describe('hosts asked by HTTP', () => {
+  const at = async (address: string, settings: Partial<StorageSettings>, url = 'http://storage.example.org/a'): Promise<unknown> => {
+    registry = makeRegistry(settings, { http: { resolve: async () => [{ address, family: 4 }], connectMillis: 1 } });
+    const location = await registry.locationOfSource(source(url), 'demo');
+    return (await registry.open(location)).head('object').catch((error: unknown) => error);
+  };
+  const forbidden = { code: 'Forbidden', message: expect.not.stringContaining('10.1') };
+  const away = { code: 'StorageError' };
+
+  it('are reached at public addresses, and at those that are listed', async () => {
+    const retry = { attempts: 1 };
+    expect(await at('10.1.2.3', { retry })).toMatchObject(forbidden);
+    expect(await at('10.1.2.3', { retry, allowedAddresses: ['10.2.0.0/16'] })).toMatchObject(forbidden);
+    expect(await at('10.1.2.3', { retry, allowedAddresses: ['10.1.0.0/16'] })).toMatchObject(away);
+    expect(await at('203.0.113.1', { retry })).toMatchObject({ code: 'Forbidden' });
+    // A host that is an address was listed as one.
+    expect(await at('', { retry, allowedHosts: ['127.0.0.1:1'] }, 'http://127.0.0.1:1/a')).toMatchObject(away);
+  });
+
+  it('of the own store are the operator’s: no list is asked', async () => {
+    const reached: string[] = [];
+    const internalUrl = 'http://10.1.2.3:1/own';
+    registry = makeRegistry(
+      { internalUrl, retry: { attempts: 1 } },
+      { adapters: { http: ({ http, root }) => Object.assign(new MemoryObjectStore(), { head: async () => http.request(root.href).catch((error: Error) => reached.push(error.message)) }) }, http: { connectMillis: 1 } },
+    );
+    await (await registry.open(await registry.locationOf({ type: 'internal' }, { projectId: 'demo', backupId }))).head('object');
+    expect(reached).toEqual([expect.not.stringContaining('list')]);
+  });
+});
+
 describe('opened stores', () => {
   it('are retried below the name check, once', async () => {
     const faulty = new FaultyObjectStore(new MemoryObjectStore());
@@ -283,7 +315,6 @@ describe('opened stores', () => {
 describe('settings', () => {
   it.each([
     { internalUrl: 'objects' },
-    { internalUrl: 's3://bucket' },
     { allowedFolders: ['relative'] },
     { allowedFolders: ['/a/../b'] },
     { allowedHosts: ['https://host'] },
@@ -292,6 +323,8 @@ describe('settings', () => {
     { allowedHosts: ['a.*.org'] },
     { allowedHosts: [''] },
     { allowedHosts: ['user@host'] },
+    { allowedAddresses: ['host'] },
+    { allowedAddresses: ['10.0.0.0/33'] },
   ])('that cannot be are refused at the start: %j', (settings) => {
     expect(() => makeRegistry(settings)).toThrow(expect.objectContaining({ code: 'ValidationError' }));
   });

@@ -19,11 +19,13 @@ import {
 } from '../kernel';
 import { AllowList, AllowListSettings, forbidden } from './allow-list';
 import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
+import { HttpObjectStore } from './http';
 import { HttpConnect, HttpConnectOptions } from './http-connect';
 import { FoundPlace, placesIn, projectFolder, searchedWithin } from './found-places';
 import { keyChecked } from './key-checked';
 import { ObjectStore, bufferSource } from './object-store';
 import { RetryOptions, retrying } from './retrying';
+import { S3ObjectStore } from './s3';
 
 /** What the operator decides of storage. */
 export interface StorageSettings extends AllowListSettings {
@@ -60,8 +62,8 @@ export interface StoreTarget {
 export type StoreAdapter = (target: StoreTarget) => ObjectStore;
 
 export interface RegistryOptions {
-  /** One adapter for each kind of store; beside or instead of those that are built in. */
-  readonly adapters?: Partial<Record<LocationKind, StoreAdapter>>;
+  /** One adapter for each kind of store, instead of the one that is built in; undefined: there are no places of the kind. */
+  readonly adapters?: Partial<Record<LocationKind, StoreAdapter | undefined>>;
   /** Put around each adapter, below the retries: limits, measurements, faults in tests. */
   readonly decorate?: (store: ObjectStore, location: BackupLocation) => ObjectStore;
   /** How hosts are found and how long they are waited for. */
@@ -71,16 +73,18 @@ export interface RegistryOptions {
 /** No project's folder: such a one begins with `_` only before hexadecimal digits. */
 const PROBE_FOLDER = '_probe';
 
-const BUILT_IN: Partial<Record<LocationKind, StoreAdapter>> = {
+const BUILT_IN: NonNullable<RegistryOptions['adapters']> = {
   file: ({ root, boundary, keep }) =>
     new FilesystemObjectStore({ root: filePathOf(root), boundary: filePathOf(boundary), keep: filePathOf(keep) }),
+  s3: (target) => new S3ObjectStore(target),
+  http: (target) => new HttpObjectStore(target),
 };
 
 /** Knows where backups may lie on this deployment, and opens the stores there: retried and key-checked, once each. */
 export class ObjectStoreRegistry {
   private readonly internal: LocationUrl;
   private readonly allowed: AllowList;
-  private readonly adapters: Partial<Record<LocationKind, StoreAdapter>>;
+  private readonly adapters: Partial<Record<LocationKind, StoreAdapter | undefined>>;
   /** The operator's own store lies where the operator says. */
   private readonly inside: HttpConnect;
   private readonly outside: HttpConnect;

@@ -1,0 +1,1 @@
+export { HttpObjectStore } from './http-object-store';
