@@ -1,6 +1,7 @@
-import { BackupSource, DomainError, LocationUrl, backupRootOf, locationBelow, parseUuid, partsBelow } from '../kernel';
+import { BackupSource, DomainError, LocationUrl, backupRootOf, locationBelow, parseUuid, partsBelow, validationError } from '../kernel';
 import type { BackupLocation } from './locations';
 import { ObjectStore } from './object-store';
+import type { OwnStore } from './own-store';
 
 /** A place where a listing saw what backups leave. Its manifest, if there is one, says what it is. */
 export interface FoundPlace {
@@ -48,17 +49,21 @@ export async function placesIn(store: ObjectStore, searched: SearchedPlace, cred
 /**
  * What a source within the own store lets a project look through.
  * @param folder the project's; undefined: of every project
- * @throws DomainError `BackupNotExists` if it is not the project's
+ * @throws DomainError `BackupNotExists` if it is not the project's; `ValidationError` if there is no one place to look through for every project
  */
-export function searchedWithin(internal: LocationUrl, source: BackupSource | undefined, folder: string | undefined): SearchedPlace {
-  const own = folder === undefined ? [] : [folder];
-  const given = source && partsBelow(internal, backupRootOf(source.url));
-  const folders = given === undefined || given.length < own.length ? own : given;
-  const inside = folder === undefined || folders[0] === folder;
-  if (!inside || (given !== undefined && given.length < own.length)) {
+export function searchedWithin(own: OwnStore, source: BackupSource | undefined, folder: string | undefined): SearchedPlace {
+  const given = source && backupRootOf(source.url);
+  const place = given && own.find(given);
+  if (folder === undefined && place === undefined) {
+    if (own.root === undefined) throw validationError('each project has a container of its own in this deployment: look through one at a time');
+    if (given === undefined || partsBelow(own.root, given)?.length === 0) return { type: 'internal', root: own.root, folders: [] };
+  }
+  const wanted = folder ?? place?.folder;
+  if (wanted === undefined || (given !== undefined && place?.folder !== wanted)) {
     throw new DomainError('BackupNotExists', 'there is no backup of this project at the source');
   }
-  return { type: 'internal', root: locationBelow(internal, ...folders), folders };
+  const below = place?.below ?? [];
+  return { type: 'internal', root: locationBelow(own.placeOf(wanted), ...below), folders: [wanted, ...below] };
 }
 
 /** The project of a place `<project's folder>/<backup id>` in the own store; undefined for all other places. */

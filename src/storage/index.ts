@@ -9,7 +9,9 @@ export { S3ObjectStore, S3Options } from './s3';
 export { MemoryObjectStore, MemoryOptions } from './memory';
 export { AllowListSettings } from './allow-list';
 export { HttpAnswer, HttpConnect, HttpConnectOptions, HttpRequestOptions, ResolvedAddress } from './http-connect';
+export { withCallerToken } from './caller-token';
 export { FoundPlace } from './found-places';
+export { HomeSwiftOptions, SwiftClient, SwiftObjectStore, TokenSession } from './swift';
 export {
   BackupLocation,
   ObjectStoreRegistry,

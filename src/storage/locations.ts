@@ -14,25 +14,32 @@ import {
   locationBelow,
   parseLocationUrl,
   parseUuid,
-  partsBelow,
   validationError,
 } from '../kernel';
 import { AllowList, AllowListSettings, forbidden } from './allow-list';
 import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
 import { HttpObjectStore } from './http';
 import { HttpConnect, HttpConnectOptions } from './http-connect';
+import { callerToken } from './caller-token';
 import { FoundPlace, placesIn, projectFolder, searchedWithin } from './found-places';
 import { keyChecked } from './key-checked';
 import { ObjectStore, bufferSource } from './object-store';
+import { OwnStore } from './own-store';
 import { RetryOptions, retrying } from './retrying';
+import { HomeSwift, HomeSwiftOptions, OutsideSwift, checkSwiftCredentials } from './swift';
 import { S3ObjectStore } from './s3';
 
 /** What the operator decides of storage. */
 export interface StorageSettings extends AllowListSettings {
-  /** URL of the deployment's own store, below which every project has a folder: `file:///var/lib/magnetodb/objects`. */
+  /**
+   * URL of the deployment's own store, below which every project has a folder: `file:///var/lib/magnetodb/objects`. Where it says `{project}`, each has
+   * a place of its own: `swift+https://host/v1/AUTH_x/backups-{project}`; or `swift://backups-{project}`, with the endpoint in Keystone's catalogue.
+   */
   readonly internalUrl: string;
   /** The deployment's own credentials. They are used for the internal store and for nothing that a user names. */
   readonly internalCredentials?: Credentials;
+  /** How the own store is used where it is a Swift. */
+  readonly internalSwift?: HomeSwiftOptions;
   /** How calls to stores are tried again. */
   readonly retry?: RetryOptions;
 }
@@ -43,6 +50,8 @@ export interface BackupLocation {
   /** Canonical absolute URL without secrets: the `location` link. */
   readonly url: string;
   readonly credentials?: Credentials;
+  /** The trust by which a job acts for the user who asked for it, where the own store is a Swift of trusting users. */
+  readonly trustId?: string;
 }
 
 /** What an adapter is asked to open. */
@@ -82,7 +91,8 @@ const BUILT_IN: NonNullable<RegistryOptions['adapters']> = {
 
 /** Knows where backups may lie on this deployment, and opens the stores there: retried and key-checked, once each. */
 export class ObjectStoreRegistry {
-  private readonly internal: LocationUrl;
+  private own: Promise<OwnStore> | undefined;
+  private readonly home: HomeSwift | undefined;
   private readonly allowed: AllowList;
   private readonly adapters: Partial<Record<LocationKind, StoreAdapter | undefined>>;
   /** The operator's own store lies where the operator says. */
@@ -94,16 +104,28 @@ export class ObjectStoreRegistry {
     private readonly settings: StorageSettings,
     private readonly options: RegistryOptions = {},
   ) {
-    this.internal = parseLocationUrl(settings.internalUrl, 'the internal store');
     this.allowed = new AllowList(settings);
-    this.adapters = { ...BUILT_IN, ...options.adapters };
+    const swifts = new OutsideSwift();
+    this.adapters = { ...BUILT_IN, swift: ({ root, credentials, http }) => swifts.open(root, credentials, http), ...options.adapters };
     this.inside = new HttpConnect(options.http);
     this.outside = new HttpConnect({
       ...options.http,
       isAllowedHost: (host) => this.allowed.allowsHost(host),
       isAllowedAddress: (address, host) => this.allowed.allowsAddress(address, host),
     });
-    this.adapterFor(this.internal);
+    const { internalUrl, internalCredentials } = settings;
+    if (internalUrl.startsWith('swift') && internalCredentials !== undefined && options.adapters?.swift === undefined) {
+      checkSwiftCredentials(internalCredentials);
+      this.home = new HomeSwift(internalUrl, internalCredentials, settings.internalSwift ?? {}, this.inside);
+    }
+    // What can be judged without asking anybody is judged now.
+    if (internalUrl.startsWith('swift://')) {
+      if (this.home === undefined) throw validationError('the internal store is a Swift without an endpoint and without credentials to find it');
+      new OwnStore(internalUrl.replace('swift://', 'swift+https://host/v1/account/'));
+    } else {
+      const { kind } = new OwnStore(internalUrl);
+      if (this.home === undefined) this.adapterFor(kind);
+    }
   }
 
   /**
@@ -115,7 +137,7 @@ export class ObjectStoreRegistry {
     if (location.type === 'internal') {
       return {
         type: 'internal',
-        url: locationBelow(this.internal, folderOf(backup.projectId), backup.backupId).href,
+        url: locationBelow((await this.ownStore()).placeOf(folderOf(backup.projectId)), backup.backupId).href,
       };
     }
     await this.checkExternal(location.url);
@@ -128,18 +150,14 @@ export class ObjectStoreRegistry {
    */
   async locationOfSource(source: BackupSource, projectId: string): Promise<BackupLocation> {
     const root = backupRootOf(source.url);
-    const parts = partsBelow(this.internal, root);
-    if (parts === undefined) {
+    const own = await this.ownStore();
+    if (!own.holds(root)) {
       await this.checkExternal(root);
       return { type: 'external', url: root.href, ...credentialsOf(source) };
     }
-    const [folder, backupId, ...rest] = parts;
-    if (
-      folder !== folderOf(projectId) ||
-      backupId === undefined ||
-      parseUuid(backupId) !== backupId ||
-      rest.length > 0
-    ) {
+    const place = own.find(root);
+    const [backupId, ...rest] = place?.below ?? [];
+    if (place?.folder !== folderOf(projectId) || backupId === undefined || parseUuid(backupId) !== backupId || rest.length > 0) {
       throw new DomainError('BackupNotExists', 'there is no backup of this project at the source');
     }
     // Credentials of a request have no meaning here and are dropped.
@@ -152,13 +170,11 @@ export class ObjectStoreRegistry {
    */
   async open(location: BackupLocation): Promise<ObjectStore> {
     const root = parseLocationUrl(location.url, 'the location of the backup');
-    const target =
-      location.type === 'internal' ? this.internalTarget(root) : await this.externalTarget(root, location.credentials);
-    return this.openTarget(target, location);
+    const bare = location.type === 'internal' ? await this.openOwn(await this.movedTo(root), location.trustId) : await this.openOutside(root, location.credentials);
+    return this.wrapped(bare, location);
   }
 
-  private openTarget(target: StoreTarget, location: BackupLocation): ObjectStore {
-    const store = this.adapterFor(target.root)(target);
+  private wrapped(store: ObjectStore, location: BackupLocation): ObjectStore {
     const decorated = this.options.decorate?.(store, location) ?? store;
     return keyChecked(retrying(decorated, this.settings.retry));
   }
@@ -169,9 +185,9 @@ export class ObjectStoreRegistry {
    * @throws DomainError `StorageError`, or what else the adapter says
    */
   async probe(): Promise<void> {
-    const root = locationBelow(this.internal, PROBE_FOLDER);
-    const target = this.ownTarget(root);
-    const bare = this.adapterFor(root)(target);
+    if (this.home?.trusts !== undefined) return this.home.check();
+    const root = (await this.ownStore()).placeOf(PROBE_FOLDER);
+    const bare = await this.openOwn(root, undefined);
     const store = keyChecked(this.options.decorate?.(bare, { type: 'internal', url: root.href }) ?? bare);
     const name = randomUUID();
     try {
@@ -189,70 +205,103 @@ export class ObjectStoreRegistry {
    * @throws DomainError as `locationOfSource`
    */
   async find(source: BackupSource | undefined, projectId: string | undefined): Promise<FoundPlace[]> {
-    const external = source && partsBelow(this.internal, source.url) === undefined ? source : undefined;
+    const own = await this.ownStore();
+    const external = source && !own.holds(source.url) ? source : undefined;
     if (external) {
       const root = backupRootOf(external.url);
-      const target = await this.externalTarget(root, external.credentials);
-      const location: BackupLocation = { type: 'external', url: root.href };
-      return placesIn(this.openTarget(target, location), { type: 'external', root, folders: [] }, credentialsOf(external));
+      const store = this.wrapped(await this.openOutside(root, external.credentials), { type: 'external', url: root.href });
+      return placesIn(store, { type: 'external', root, folders: [] }, credentialsOf(external));
     }
     const folder = projectId === undefined ? undefined : folderOf(projectId);
-    const searched = searchedWithin(this.internal, source, folder);
+    const searched = searchedWithin(own, source, folder);
     const { root } = searched;
-    return placesIn(this.openTarget(this.ownTarget(root), { type: 'internal', url: root.href }), searched, {});
+    return placesIn(this.wrapped(await this.openOwn(root, undefined), { type: 'internal', url: root.href }), searched, {});
+  }
+
+  /**
+   * Where jobs act for users, a trust of the caller's for a job that is about to be accepted; undefined everywhere else.
+   * @throws DomainError `Forbidden` if the caller's token cannot be used for that; `StorageError`
+   */
+  async trustOfCaller(type: BackupLocation['type']): Promise<string | undefined> {
+    if (type === 'external' || this.home?.trusts === undefined) return undefined;
+    const token = callerToken();
+    if (token === undefined) throw new DomainError('StorageError', 'nobody has said on whose behalf the object store is asked');
+    return this.home.trusts.make(token);
+  }
+
+  /** Deletes a trust whose job is over. One that is gone is no error. @throws DomainError */
+  async endTrust(id: string): Promise<void> {
+    await this.home?.endTrust(id);
+  }
+
+  /** Asked for once: where the own store is, is found out when somebody needs it. */
+  private ownStore(): Promise<OwnStore> {
+    const { internalUrl } = this.settings;
+    this.own ??= (this.home === undefined ? Promise.resolve(internalUrl) : this.home.completeUrl())
+      .then((url) => new OwnStore(url))
+      .catch((error: unknown) => {
+        this.own = undefined;
+        throw error;
+      });
+    return this.own;
   }
 
   /** The store may have moved since the URL was kept; a backup's place in it stays the same. */
-  private internalTarget(kept: LocationUrl): StoreTarget {
-    const [folder, backupId] = kept.segments.slice(-2);
+  private async movedTo(kept: LocationUrl): Promise<LocationUrl> {
+    const own = await this.ownStore();
+    const place = own.find(kept);
+    const [folder, backupId] = place === undefined ? kept.segments.slice(-2) : [place.folder, ...place.below];
     if (folder === undefined || backupId === undefined || parseUuid(backupId) !== backupId) {
       throw new DomainError('StorageError', "the backup does not lie in this deployment's own store");
     }
-    return this.ownTarget(locationBelow(this.internal, folder, backupId));
+    return locationBelow(own.placeOf(folder), backupId);
   }
 
-  private ownTarget(root: LocationUrl): StoreTarget {
-    return { root, boundary: this.internal, keep: this.internal, credentials: this.settings.internalCredentials, http: this.inside };
+  private async openOwn(root: LocationUrl, trustId: string | undefined): Promise<ObjectStore> {
+    if (this.home !== undefined) {
+      const token = callerToken();
+      return this.home.open(root, trustId !== undefined ? { trustId } : token && { token });
+    }
+    const keep = (await this.ownStore()).root ?? root;
+    return this.adapterFor(root.kind)({ root, boundary: keep, keep, credentials: this.settings.internalCredentials, http: this.inside });
   }
 
-  private async externalTarget(root: LocationUrl, credentials: Credentials | undefined): Promise<StoreTarget> {
-    return { root, boundary: await this.checkExternal(root), keep: locationAbove(root), credentials, http: this.outside };
+  private async openOutside(root: LocationUrl, credentials: Credentials | undefined): Promise<ObjectStore> {
+    const boundary = await this.checkExternal(root);
+    return this.adapterFor(root.kind)({ root, boundary, keep: locationAbove(root), credentials, http: this.outside });
   }
 
   /** The boundary of an allowed external place. The order is the contract's: first what is allowed, then what is available. */
   private async checkExternal(location: LocationUrl): Promise<LocationUrl> {
     const boundary = this.allowed.boundaryOf(location);
-    if (overlap(this.internal, location)) throw forbidden(location);
-    if (location.kind === 'file') await this.checkRealFolder(location, boundary);
-    this.adapterFor(location);
+    const own = await this.ownStore();
+    if (own.overlaps(location)) throw forbidden(location);
+    if (location.kind === 'file') await this.checkRealFolder(location, boundary, own.root);
+    this.adapterFor(location.kind);
     return boundary;
   }
 
   /** The spelling was allowed; so must be where it leads to, which may neither leave the folder nor reach into the internal store. */
-  private async checkRealFolder(location: LocationUrl, boundary: LocationUrl): Promise<void> {
+  private async checkRealFolder(location: LocationUrl, boundary: LocationUrl, own: LocationUrl | undefined): Promise<void> {
     const [real, allowed, internal] = await Promise.all([
       realFolder(location),
       realFolder(boundary),
-      this.internal.kind === 'file' ? realFolder(this.internal) : undefined,
+      own?.kind === 'file' ? realFolder(own) : undefined,
     ]);
     const inside = real !== undefined && allowed !== undefined && isWithin(allowed, real);
     const ours = real !== undefined && internal !== undefined && (isWithin(internal, real) || isWithin(real, internal));
     if (!inside || ours) throw forbidden(location);
   }
 
-  private adapterFor(location: LocationUrl): StoreAdapter {
-    const adapter = this.adapters[location.kind];
-    if (!adapter) throw validationError(`${location.kind} locations are not available in this deployment`);
+  private adapterFor(kind: LocationKind): StoreAdapter {
+    const adapter = this.adapters[kind];
+    if (!adapter) throw validationError(`${kind} locations are not available in this deployment`);
     return adapter;
   }
 }
 
 function credentialsOf(given: { readonly credentials?: Credentials }): { credentials?: Credentials } {
   return given.credentials ? { credentials: given.credentials } : {};
-}
-
-function overlap(one: LocationUrl, other: LocationUrl): boolean {
-  return partsBelow(one, other) !== undefined || partsBelow(other, one) !== undefined;
 }
 
 /** Undefined where the way cannot be followed (a dangling link, a folder that is closed to us): such a place is not allowed. */

@@ -43,7 +43,7 @@ export async function logInAtKeystone(
   const answer = await http.request(`${versioned(authUrl)}/auth/tokens`, { method: 'POST', headers, body });
   const token = answer.headers['x-subject-token'];
   if (answer.status !== 201 || typeof token !== 'string') throw await refusal(answer, 'the identity service');
-  const described = member(parse(await bounded(answer)), 'token');
+  const described = member(await jsonOf(answer), 'token');
   const expiresAt = Date.parse(String(member(described, 'expires_at')));
   const storageUrl = endpointIn(member(described, 'catalog'), endpoint);
   const userId = member(member(described, 'user'), 'id');
@@ -97,6 +97,7 @@ function scopeOf(scope: KeystoneScope): object {
   }
 }
 
+/** Keystone's URL with its version. */
 export function versioned(authUrl: string): string {
   const plain = authUrl.replace(/\/+$/, '');
   return plain.endsWith('/v3') ? plain : `${plain}/v3`;
@@ -111,20 +112,17 @@ function endpointIn(catalogue: unknown, { region, interface: wanted = 'public' }
   return typeof url === 'string' ? url.replace(/\/+$/, '') : undefined;
 }
 
-async function bounded({ body }: HttpAnswer): Promise<string> {
+/** An answer of Keystone's. @throws DomainError StorageError if it is too long or no JSON */
+export async function jsonOf({ body }: HttpAnswer): Promise<unknown> {
   let size = 0;
-  return text(
-    (async function* () {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > MAX_ANSWER_BYTES) throw new DomainError('StorageError', "the identity service's answer is too long");
-        yield chunk;
-      }
-    })(),
-  );
-}
-
-function parse(json: string): unknown {
+  const bounded = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > MAX_ANSWER_BYTES) throw new DomainError('StorageError', "the identity service's answer is too long");
+      yield chunk;
+    }
+  };
+  const json = await text(bounded());
   try {
     return JSON.parse(json);
   } catch {
@@ -137,6 +135,6 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function member(value: unknown, name: string): unknown {
+export function member(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
 }

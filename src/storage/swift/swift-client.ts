@@ -32,6 +32,8 @@ export class SwiftClient {
     private readonly http: HttpConnect,
     private readonly storageUrl: string,
     private readonly session: TokenSession,
+    /** Another client of the same service, who may know its limits already. */
+    private readonly informed?: SwiftClient,
   ) {}
 
   /**
@@ -61,6 +63,7 @@ export class SwiftClient {
 
   /** What this Swift takes; the usual where it does not say. */
   async limits(): Promise<SwiftLimits> {
+    if (this.informed !== undefined) return this.informed.limits();
     this.known ??= this.askLimits().catch((error: unknown) => {
       this.known = undefined;
       throw error;
