@@ -39,7 +39,7 @@ export { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions, JobSettings } from './bac
 export { dumpJobDatabase, JobDatabaseDump, JobDatabaseRestore, restoreJobDatabase } from './catalogue';
 export { EmbeddedServer, EmbeddedServerOptions } from './database';
 export { ResolveTables } from './maintenance';
-export { DeliveryError, EventSubject, NotificationEvent, NotificationSender, NotificationSettings, WebhookSender, parseWebhooks, webhook } from './notifications';
+export { AmqpOptions, AmqpSender, DeliveryError, EventSubject, NotificationEvent, NotificationSender, NotificationSettings, WebhookSender, amqp, parseWebhooks, webhook } from './notifications';
 export { TableDrops } from './protection';
 export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget } from './storage';
 export { StrategyConfig, parseStrategyConfig } from './strategy';

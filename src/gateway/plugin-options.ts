@@ -10,7 +10,7 @@ export interface GatewayParts {
   readonly internalUrl: string;
   readonly strategies: StrategyConfig;
   readonly projectQuotas: Readonly<Record<string, ProjectQuotaOverride>>;
-  readonly webhooks: readonly NotificationSender[];
+  readonly senders: readonly NotificationSender[];
   readonly madeUpToken: string | undefined;
   readonly logger: Logger;
 }
@@ -49,7 +49,7 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
     quotas: quotasOf(settings, parts.projectQuotas),
     trustProxy: settings.trustProxy,
-    notificationSenders: parts.webhooks,
+    notificationSenders: parts.senders,
     notifications: {
       timeoutSeconds: settings.notificationTimeoutSeconds,
       giveUpAfterSeconds: settings.notificationGiveUpSeconds,

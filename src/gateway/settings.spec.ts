@@ -15,6 +15,8 @@ describe('the gateway’s settings', () => {
     [{ PORT: '0' }, { port: 0 }],
     [{ DATABASE_URL: 'postgresql://u:p@h:5432/d?sslmode=require' }, { databaseUrl: 'postgresql://u:p@h:5432/d?sslmode=require' }],
     [{ OBJECTS_URL: 'file:///srv/objects' }, { objectsUrl: 'file:///srv/objects' }],
+    [{ OBJECTS_URL: 'swift://backups-{project}', OBJECTS_ACCESS: 'trust' }, { objectsUrl: 'swift://backups-{project}', objectsAccess: 'trust', objectsInterface: 'public' }],
+    [{ OBJECTS_URL: 'swift+https://swift.example/v1/AUTH_{project}/backups', OBJECTS_INTERFACE: 'internal' }, { objectsUrl: 'swift+https://swift.example/v1/AUTH_{project}/backups', objectsInterface: 'internal' }],
     [{ ALLOWED_FOLDERS: '/a, /b/c/,' }, { allowedFolders: ['/a', '/b/c/'] }],
     [{ ALLOWED_HOSTS: 'a.example, b.example:9000, *.c.example, [::1]:80' }, { allowedHosts: ['a.example', 'b.example:9000', '*.c.example', '[::1]:80'] }],
     [{ DEV_TOKENS: 'tokenA=demo:member;tokenB=other:admin,member' }, { devTokens: 'tokenA=demo:member;tokenB=other:admin,member' }],
@@ -31,7 +33,12 @@ describe('the gateway’s settings', () => {
   it.each([
     ['PORT', ['http', '-1', '65536', '80.5', '1e3', ' 80', '99999999999999999999']],
     ['DATABASE_URL', ['nonsense', 'mysql://u:p@h/d', 'postgresql://']],
-    ['OBJECTS_URL', ['objects', '/srv/objects', 'file://objects', 's3://bucket/prefix']],
+    ['OBJECTS_URL', ['objects', '/srv/objects', 'file://objects', 's3://bucket/prefix', 'swift:///container', 'swift://a b']],
+    ['OBJECTS_AUTH_URL', ['keystone.example', 'http://user:password@keystone.example']],
+    ['OBJECTS_ACCESS', ['user', 'SERVICE']],
+    ['OBJECTS_INTERFACE', ['outside']],
+    ['OBJECTS_TRUST_SECONDS', ['0', '3599']],
+    ['OBJECTS_SEGMENT_BYTES', ['0', '1.5']],
     ['ALLOWED_FOLDERS', ['a', '/', '/a/../b', '/a/./b', '/.', '/a,b']],
     ['ALLOWED_HOSTS', ['http://a.example', 'a.example/path', '*', '*.', 'a b', 'a.example:port']],
     ['DEV_TOKENS', ['nonsense', 'token=demo', '=demo:member', 'token=demo:', 'a=demo:member;b', 'tok en=demo:member']],
@@ -57,6 +64,11 @@ describe('the gateway’s settings', () => {
     ['MAX_ITEM_BYTES', ['1023']],
     ['WEBHOOK_URL', ['a.example', 'ftp://a.example/', 'https://user:password@a.example/', 'https://a.example/#x']],
     ['WEBHOOK_SECRET', ['s3cret', 'whsec_', 'whsec_AAAA,other']],
+    ['AMQP_URL', ['rabbit1:5672', 'http://rabbit1/', 'rabbit://a b/']],
+    ['AMQP_EXCHANGE', ['amq.topic', 'a b']],
+    ['AMQP_TOPIC', ['#', 'a.*', 'a b']],
+    ['AMQP_DURABLE', ['yes']],
+    ['AMQP_QUEUES', ['many', 'true']],
     ['NOTIFICATION_TIMEOUT_SECONDS', ['0', '101']],
     ['NOTIFICATION_GIVE_UP_SECONDS', ['-1', 'never']],
     ['NOTIFICATION_MAX_ATTEMPTS', ['0']],
@@ -73,7 +85,7 @@ describe('the gateway’s settings', () => {
   });
 
   it('never show a secret when they refuse it', () => {
-    for (const [name, value] of [['DEV_TOKENS', 's3cret'], ['DATABASE_URL', 's3cret'], ['KEYSTONE_URL', 'http://u:s3cret@h'], ['WEBHOOK_SECRET', 's3cret'], ['WEBHOOK_URL', 'http://u:s3cret@h']] as const) {
+    for (const [name, value] of [['DEV_TOKENS', 's3cret'], ['DATABASE_URL', 's3cret'], ['KEYSTONE_URL', 'http://u:s3cret@h'], ['WEBHOOK_SECRET', 's3cret'], ['WEBHOOK_URL', 'http://u:s3cret@h'], ['AMQP_URL', 'http://u:s3cret@h']] as const) {
       expect(() => load({ [name]: value })).toThrow(/^(?!.*s3cret)/);
     }
   });

@@ -173,6 +173,37 @@ export class GatewaySettings {
   @IsOptional() @IsString()
   webhooksFile: string | undefined = undefined;
 
+  @Setting('AMQP_URL', 'text', 'RabbitMQ that gets every [notification](notifications.md#rabbitmq), as oslo.messaging writes it: `rabbit://user:password@host:5672,host2:5672/virtual-host?ssl=true`')
+  @IsOptional() @Matches(/^(rabbit|amqps?):\/\/[^\s]+$/, is('rabbit://user:password@host:port/virtual-host'))
+  amqpUrl: string | undefined = undefined;
+
+  @Setting('AMQP_EXCHANGE', 'text', 'Topic exchange that they are published to')
+  @Matches(/^(?!amq\.)[^\s]{1,200}$/, is('a name without blanks that does not begin with amq.'))
+  amqpExchange = 'magnetodb';
+
+  @Setting('AMQP_TOPIC', 'text', 'Their routing keys are `<topic>.info` and `<topic>.error`')
+  @Matches(/^[^\s#*]{1,200}$/, is('a name without blanks, # and *'))
+  amqpTopic = 'notifications';
+
+  @Setting('AMQP_DURABLE', 'boolean', 'Exchange and queues survive a restart of the broker; what oslo.messaging calls `amqp_durable_queues`')
+  amqpDurable = false;
+
+  @Setting('AMQP_QUEUES', 'text', 'Queues declared for them: `classic`, `quorum` (`rabbit_quorum_queue`; durable), or `none`: what no queue is bound to take is lost')
+  @IsIn(['classic', 'quorum', 'none'])
+  amqpQueues: 'classic' | 'quorum' | 'none' = 'classic';
+
+  @Setting('AMQP_CA_FILE', 'text', 'PEM file with the only authorities that a broker\'s certificate may come from', 'those that Node.js trusts')
+  @IsOptional() @IsString()
+  amqpCaFile: string | undefined = undefined;
+
+  @Setting('AMQP_CERT_FILE', 'text', 'PEM file with the certificate that the gateway shows to brokers')
+  @IsOptional() @IsString()
+  amqpCertFile: string | undefined = undefined;
+
+  @Setting('AMQP_KEY_FILE', 'text', 'PEM file with its key')
+  @IsOptional() @IsString()
+  amqpKeyFile: string | undefined = undefined;
+
   @Setting('NOTIFICATION_TIMEOUT_SECONDS', 'integer', 'A delivery that takes longer has failed')
   @IsInt() @Min(1) @Max(100)
   notificationTimeoutSeconds = 15;

@@ -12,6 +12,7 @@ import {
   parseStrategyConfig,
 } from '../index';
 import { parseLocationUrl, parseProjectQuotas } from '../kernel';
+import { amqpSenders } from './amqp';
 import { createGatewayApp } from './create-app';
 import { drain } from './drain';
 import { pluginOptions } from './plugin-options';
@@ -34,7 +35,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   checkAuthority(settings);
   const strategies = await naming('STRATEGIES_FILE', async () => parseStrategyConfig(await readJson(settings.strategiesFile)));
   const projectQuotas = await naming('QUOTAS_FILE', async () => parseProjectQuotas(await readJson(settings.quotasFile)));
-  const webhooks = await webhookSenders(settings);
+  const senders = [...(await webhookSenders(settings)), ...(await amqpSenders(settings))];
   const dataDir = resolve(settings.dataDir);
   const internalUrl = settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href;
   if (settings.policyFile !== undefined) await naming('POLICY_FILE', () => Policy.fromFile(String(settings.policyFile)));
@@ -65,7 +66,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
     const connectionString = databaseUrl;
     const tables = await naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
     stops.push(() => tables.close());
-    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, projectQuotas, webhooks, madeUpToken, logger });
+    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, projectQuotas, senders, madeUpToken, logger });
     const app = await createGatewayApp({
       plugin: { ...plugin, metricsRegistry: processMetrics() },
       openMetrics: settings.metricsPublic,

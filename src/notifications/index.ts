@@ -1,3 +1,4 @@
+export { AmqpOptions, AmqpSender, amqp } from './amqp';
 export { DeliveryState, EventDeliveryEntity, EventEntity } from './event.entity';
 export { DeadLetter, DeadLetterQuery, DeadLetters } from './dead-letters';
 export { EventOperation, EventPhase, NewEvent, NotificationEvent } from './event';

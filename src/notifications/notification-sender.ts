@@ -20,6 +20,8 @@ export interface NotificationSender {
   /** Asked in the transaction that makes an event: if false, it never comes to `send`. Answers by what it is given alone, at once. */
   wants(event: EventSubject): boolean;
   send(event: NotificationEvent, signal: AbortSignal): Promise<void>;
+  /** Called when the dispatcher has stopped: lets go of connections, within a second or two. A later `send` makes new ones. */
+  close?(): Promise<void>;
 }
 
 /** A failed delivery of which the sender knows what is to become of it. */

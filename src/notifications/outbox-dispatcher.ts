@@ -113,7 +113,7 @@ export class OutboxDispatcher {
     return this.queues.every(({ loop }) => loop.healthy(HUNG_MILLIS));
   }
 
-  /** Resolves when what is being sent has been sent, or has failed. */
+  /** Resolves when what is being sent has been sent, or has failed, and the senders have let go of their receivers. */
   async stop(): Promise<void> {
     await Promise.all([this.sweeps.stop(), ...this.queues.map((queue) => queue.stop())]);
   }
@@ -147,6 +147,7 @@ class SenderQueue {
     this.stopping = true;
     await this.loop.stop();
     await Promise.all(this.inFlight);
+    await this.sender.close?.().catch((err: unknown) => this.complain(err));
   }
 
   /** Takes as much as there are places free; whatever ends looks again. */

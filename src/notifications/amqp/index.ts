@@ -1,0 +1,2 @@
+export { AmqpOptions, AmqpSender, amqp } from './amqp-sender';
+export { Broker, parseBrokers } from './broker-url';
