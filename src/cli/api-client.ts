@@ -56,15 +56,13 @@ export interface Found {
 export class ApiClient {
   private constructor(
     private readonly connection: ApiConnection,
-    /** Path of the project's calls. */
-    private readonly base: string,
+    /** Undefined: the connection's. */
+    private readonly project: string | undefined,
   ) {}
 
-  /** By options, then environment. @throws CliError if something is missing */
+  /** By options, then environment; its calls throw CliError if something is missing. */
   static of(call: Call): ApiClient {
-    const project = call.text('project') ?? call.io.env['MAGNETODB_PROJECT'];
-    if (!project) throw usageError('which project? Give --project or set MAGNETODB_PROJECT');
-    return new ApiClient(ApiConnection.of(call), projectPath(project));
+    return new ApiClient(ApiConnection.of(call), undefined);
   }
 
   createBackup(table: string, body: unknown): Promise<Resource> {
@@ -105,7 +103,7 @@ export class ApiClient {
 
   /** The same gateway and token, for another project. */
   ofProject(project: string): ApiClient {
-    return new ApiClient(this.connection, projectPath(project));
+    return new ApiClient(this.connection, project);
   }
 
   delete({ kind, id, resource }: Found, query: Record<string, string> = {}): Promise<Resource> {
@@ -156,18 +154,15 @@ export class ApiClient {
     return resource !== undefined && idOf(kind, resource) === id ? { kind, id, resource } : undefined;
   }
 
-  private call<T = Resource>(method: string, path: string, body?: unknown): Promise<T> {
-    return this.connection.call<T>(method, this.base + path, body);
+  private async call<T = Resource>(method: string, path: string, body?: unknown): Promise<T> {
+    const project = this.project ?? (await this.connection.projectId());
+    return this.connection.call<T>(method, `/v1/management/${encodeURIComponent(project)}${path}`, body);
   }
 }
 
 /** The id of a resource in its canonical spelling. */
 export function idOf(kind: ResourceKind, resource: Resource): Uuid {
   return parseUuid(String(resource[`${kind}_id`])) ?? '';
-}
-
-function projectPath(project: string): string {
-  return `/v1/management/${encodeURIComponent(project)}`;
 }
 
 function tablePath(table: string): string {

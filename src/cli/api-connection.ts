@@ -1,32 +1,35 @@
+import { Access, accessOf } from './access';
 import { Call } from './command';
 import { CliError, EXIT, exitCodeOfStatus, usageError } from './exit-codes';
+import { HttpAnswer, connectionErrorCode, httpCall, jsonObject } from './http-call';
 
-const DEFAULT_URL = 'http://127.0.0.1:8480';
-/** A call that is not answered by then has failed. */
-const TIMEOUT_MILLIS = 60_000;
-
-/** A gateway and a token for it. */
+/** A gateway and a token for it, which is renewed where that is possible: a command may wait for longer than a token lives. */
 export class ApiConnection {
+  private access: Promise<Access> | undefined;
+
   private constructor(
-    private readonly url: string,
-    private readonly token: string,
-    private readonly signal: AbortSignal,
+    private readonly of: Call,
+    /** The project that was asked for. */
+    private readonly project: string | undefined,
   ) {}
 
-  /** By options, then environment. @throws CliError if something is missing */
   static of(call: Call): ApiConnection {
-    const { env, signal } = call.io;
-    const url = call.text('url') ?? env['MAGNETODB_URL'] ?? DEFAULT_URL;
-    const token = call.text('token') ?? env['MAGNETODB_TOKEN'];
-    if (!/^https?:\/\/[^/@?#]+(\/[^?#]*)?$/i.test(url)) throw usageError('the gateway’s URL must look like https://host[:port][/path]');
-    if (!token) throw usageError('no token: set MAGNETODB_TOKEN, or give --token');
-    return new ApiConnection(url.replace(/\/+$/, ''), token, signal);
+    return new ApiConnection(call, call.text('project') ?? (call.io.env['MAGNETODB_PROJECT'] || undefined));
+  }
+
+  /** The project that was asked for, or else the token's. @throws CliError if there is neither */
+  async projectId(): Promise<string> {
+    const project = this.project ?? (await this.current()).projectId;
+    if (project === undefined) throw usageError('which project? Give --project or set MAGNETODB_PROJECT');
+    return project;
   }
 
   /** The JSON that a call answers. @throws CliError with the exit code of what went wrong */
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await this.send(method, path, body);
-    const answer = parseAnswer(response.text);
+    const access = await this.current();
+    let response = await this.send(access, method, path, body);
+    if (response.status === 401 && access.renewable) response = await this.send(await this.renewed(access), method, path, body);
+    const answer = jsonObject(response.text);
     if (response.status >= 200 && response.status < 300 && answer !== undefined) return answer as T;
     const error = answer?.['error'] as { type?: unknown; message?: unknown } | undefined;
     throw new CliError(
@@ -38,33 +41,34 @@ export class ApiConnection {
     );
   }
 
-  private async send(method: string, path: string, body: unknown): Promise<{ status: number; text: string }> {
-    try {
-      const response = await fetch(this.url + path, {
-        method,
-        headers: { 'X-Auth-Token': this.token, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // A redirection would carry the token elsewhere.
-        redirect: 'manual',
-        signal: AbortSignal.any([this.signal, AbortSignal.timeout(TIMEOUT_MILLIS)]),
-      });
-      return { status: response.status, text: await response.text() };
-    } catch (error) {
-      this.signal.throwIfAborted();
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      const code = (cause as NodeJS.ErrnoException).code ?? (cause as Error).name;
-      throw new CliError(EXIT.unavailable, 'ServiceUnavailable', `the gateway cannot be reached (${code})`);
-    }
+  /** One log-in for all calls; one that failed is tried again. */
+  private current(): Promise<Access> {
+    this.access ??= accessOf(this.of).catch((error: unknown) => {
+      this.access = undefined;
+      throw error;
+    });
+    return this.access;
   }
-}
 
-function parseAnswer(text: string): Record<string, unknown> | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null && !Array.isArray(json)
-      ? (json as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
+  private async renewed(refused: Access): Promise<Access> {
+    if ((await this.current()) === refused) this.access = undefined;
+    return this.current();
+  }
+
+  private async send({ url, token, trust }: Access, method: string, path: string, body: unknown): Promise<HttpAnswer> {
+    const { signal } = this.of.io;
+    try {
+      return await httpCall({
+        method,
+        url: url + path,
+        headers: { 'X-Auth-Token': token, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        trust,
+        signal,
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new CliError(EXIT.unavailable, 'ServiceUnavailable', `the gateway cannot be reached (${connectionErrorCode(error)})`);
+    }
   }
 }

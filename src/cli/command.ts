@@ -42,11 +42,14 @@ const COMMON: Record<string, OptionSpec> = {
   help: { help: 'show this help' },
 };
 
-/** `OS_*` variables (Keystone) will stand beside these. */
 const ONLINE: Record<string, OptionSpec> = {
-  url: { value: 'URL', help: 'the gateway (MAGNETODB_URL; default http://127.0.0.1:8480)' },
-  project: { value: 'ID', help: 'the project (MAGNETODB_PROJECT)' },
+  url: { value: 'URL', help: 'the gateway (MAGNETODB_URL; default: from OpenStack’s catalogue, else http://127.0.0.1:8480)' },
+  project: { value: 'ID', help: 'the project (MAGNETODB_PROJECT; default: that of OpenStack’s token)' },
   token: { value: 'TOKEN', help: 'the token (MAGNETODB_TOKEN, which other users of the machine cannot see)' },
+  'os-cloud': { value: 'NAME', help: 'a cloud of clouds.yaml to log in to (OS_CLOUD; or OS_AUTH_URL, OS_USERNAME, …)' },
+  'os-region-name': { value: 'NAME', help: 'its region (OS_REGION_NAME)' },
+  'os-interface': { value: 'NAME', choices: ['public', 'internal', 'admin'], help: 'which of its endpoints (OS_INTERFACE; default public)' },
+  'service-type': { value: 'TYPE', help: 'of the service in its catalogue (MAGNETODB_SERVICE_TYPE; default key-value-storage-backup)' },
 };
 
 /** All options of a command, its own first. */

@@ -17,7 +17,7 @@ export function generalHelp(commands: readonly Command[]): string {
 
 Usage: ${PROGRAM} COMMAND [ARGUMENT] [--OPTION…]
 
-With a gateway (MAGNETODB_URL, MAGNETODB_PROJECT, MAGNETODB_TOKEN):
+With a gateway (MAGNETODB_URL, MAGNETODB_PROJECT, MAGNETODB_TOKEN; or OpenStack’s OS_CLOUD, OS_AUTH_URL, …):
 ${rows(true)}
 Without a server, on a folder or file:/// URL:
 ${rows(false)}

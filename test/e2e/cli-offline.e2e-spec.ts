@@ -297,7 +297,8 @@ describe('the command line without a server', () => {
       ];
       const env = { MAGNETODB_PROJECT: 'demo', MAGNETODB_TOKEN: 'x' };
       for (const argv of wrong) expect([argv, (await runCli(argv, { env })).code]).toEqual([argv, 2]);
-      expect((await runCli(['list'])).err).toContain('MAGNETODB_PROJECT');
+      expect((await runCli(['list'], { env: { MAGNETODB_TOKEN: 'x' } })).err).toContain('MAGNETODB_PROJECT');
+      expect((await runCli(['list'])).err).toMatch(/MAGNETODB_TOKEN.*OS_CLOUD.*OS_AUTH_URL/);
     });
 
     it('completes commands, options and choices in bash', async () => {
