@@ -1,6 +1,6 @@
 import type { BackupRestoreOptions, Logger, NotificationSender, StrategyConfig, TableBackend, TokenAuthority } from '../index';
 import { resolveTables } from './data/resolve-tables';
-import type { ProjectQuotaOverride, QuotaOptions } from '../kernel';
+import { ProjectQuotaOverride, QuotaOptions, Secret } from '../kernel';
 import { GatewaySettings } from './settings';
 
 /** What was made of the settings before the plugin. */
@@ -25,11 +25,7 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
       ...(settings.adminProject === undefined ? {} : { adminProjectId: settings.adminProject }),
       ...(settings.policyFile === undefined ? {} : { policyFile: settings.policyFile }),
     },
-    storage: {
-      internalUrl: parts.internalUrl,
-      allowedFolders: settings.allowedFolders,
-      allowedHosts: settings.allowedHosts,
-    },
+    storage: storageSettings(settings, parts.internalUrl),
     strategies: parts.strategies,
     jobs: {
       maxJobs: settings.maxJobs,
@@ -57,6 +53,41 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
       retentionSeconds: settings.notificationRetentionSeconds,
     },
     logger: parts.logger,
+  };
+}
+
+/** Where backups may lie. */
+export function storageSettings(settings: GatewaySettings, internalUrl: string): BackupRestoreOptions['storage'] {
+  return {
+    internalUrl,
+    ...ownSwift(settings, internalUrl),
+    allowedFolders: settings.allowedFolders,
+    allowedHosts: settings.allowedHosts,
+  };
+}
+
+/** How the own store is used, if it is a Swift. */
+function ownSwift(settings: GatewaySettings, internalUrl: string): Partial<BackupRestoreOptions['storage']> {
+  if (!internalUrl.startsWith('swift')) return {};
+  const domain = settings.keystoneDomain;
+  const credentials = {
+    auth_url: settings.objectsAuthUrl ?? settings.keystoneUrl,
+    username: settings.objectsUser ?? settings.keystoneUsername,
+    password: settings.objectsPassword ?? settings.keystonePassword,
+    project_name: settings.keystoneProject,
+    user_domain_name: domain,
+    project_domain_name: domain,
+  };
+  const given = Object.entries(credentials).flatMap(([name, value]) => (value === undefined ? [] : [[name, new Secret(value)] as const]));
+  return {
+    internalCredentials: new Map(given),
+    internalSwift: {
+      ...(settings.objectsRegion === undefined ? {} : { region: settings.objectsRegion }),
+      interface: settings.objectsInterface,
+      access: settings.objectsAccess,
+      segmentBytes: settings.objectsSegmentBytes,
+      trustSeconds: settings.objectsTrustSeconds,
+    },
   };
 }
 

@@ -25,9 +25,41 @@ export class GatewaySettings {
   @IsOptional() @Matches(/^postgres(ql)?:\/\/[^\s]+$/, is('postgresql://user:password@host:port/database'))
   databaseUrl: string | undefined = undefined;
 
-  @Setting('OBJECTS_URL', 'text', 'Root of the deployment\'s own object store (`file:///…`)', '`DATA_DIR/objects`')
-  @IsOptional() @Matches(/^file:\/\/\/[^\s]*$/, is('file:///… with an absolute path'))
+  @Setting('OBJECTS_URL', 'text', 'Root of the deployment\'s own object store: `file:///…`, or a Swift ([OpenStack](openstack.md#swift)): `swift://container`, found in Keystone\'s catalogue, or `swift+https://host/v1/account/container`; `{project}` in it gives each project a container of its own', '`DATA_DIR/objects`')
+  @IsOptional() @Matches(/^(file:\/\/\/|swift(\+https?)?:\/\/[^/])[^\s]*$/, is('file:///… with an absolute path, swift://container or swift+https://host/v1/account/container'))
   objectsUrl: string | undefined = undefined;
+
+  @Setting('OBJECTS_AUTH_URL', 'text', 'Where the gateway logs in for its Swift: a Keystone, or `https://host/auth/v1.0` of a Swift with users of its own', '`KEYSTONE_URL`')
+  @IsOptional() @Matches(HTTP_URL, is('http(s)://host:port/path'))
+  objectsAuthUrl: string | undefined = undefined;
+
+  @Setting('OBJECTS_USER', 'text', 'As whom', '`KEYSTONE_USERNAME`')
+  @IsOptional() @IsString()
+  objectsUser: string | undefined = undefined;
+
+  @Setting('OBJECTS_PASSWORD', 'text', 'Its password or key', '`KEYSTONE_PASSWORD`')
+  @IsOptional() @IsString()
+  objectsPassword: string | undefined = undefined;
+
+  @Setting('OBJECTS_REGION', 'text', 'Region of the Swift in the catalogue', 'any')
+  @IsOptional() @IsString()
+  objectsRegion: string | undefined = undefined;
+
+  @Setting('OBJECTS_INTERFACE', 'text', 'Interface of the Swift in the catalogue: `public internal admin`')
+  @IsIn(['public', 'internal', 'admin'])
+  objectsInterface: 'public' | 'internal' | 'admin' = 'public';
+
+  @Setting('OBJECTS_ACCESS', 'text', 'As whom containers are reached: `service`, as the user above; `trust`, as the user who asked, in the account of his project')
+  @IsIn(['service', 'trust'])
+  objectsAccess: 'service' | 'trust' = 'service';
+
+  @Setting('OBJECTS_TRUST_SECONDS', 'integer', 'How long a trust lasts at most; it is deleted as soon as its job is over')
+  @IsInt() @Min(3600)
+  objectsTrustSeconds = 30 * DAY;
+
+  @Setting('OBJECTS_SEGMENT_BYTES', 'integer', 'Objects that are larger are stored in Swift in segments of so many bytes')
+  @IsInt() @Min(1)
+  objectsSegmentBytes = 1024 ** 3;
 
   @Setting('ALLOWED_FOLDERS', 'list', 'Absolute folders that `file:///…` locations of users may lie in, separated by commas. Empty: none')
   @Matches(/^(\/+(?!\.{1,2}(\/|$))[^/]+)+\/*$/, { each: true, ...is('a list of absolute paths without dotted parts') })

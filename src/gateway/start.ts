@@ -7,15 +7,16 @@ import { Registry, collectDefaultMetrics } from 'prom-client';
 import {
   EmbeddedServer,
   Policy,
+  checkStorageSettings,
   createLogger,
   createPostgresTableBackend,
   parseStrategyConfig,
 } from '../index';
-import { parseLocationUrl, parseProjectQuotas } from '../kernel';
+import { parseProjectQuotas } from '../kernel';
 import { amqpSenders } from './amqp';
 import { createGatewayApp } from './create-app';
 import { drain } from './drain';
-import { pluginOptions } from './plugin-options';
+import { pluginOptions, storageSettings } from './plugin-options';
 import { naming } from './setting';
 import { GatewaySettings } from './settings';
 import { startLogger } from './start-logger';
@@ -39,7 +40,7 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
   const dataDir = resolve(settings.dataDir);
   const internalUrl = settings.objectsUrl ?? pathToFileURL(join(dataDir, 'objects')).href;
   if (settings.policyFile !== undefined) await naming('POLICY_FILE', () => Policy.fromFile(String(settings.policyFile)));
-  await naming('OBJECTS_URL', () => parseLocationUrl(internalUrl, 'the object store'));
+  await naming('OBJECTS_URL', () => checkStorageSettings(storageSettings(settings, internalUrl)));
   const madeUpToken =
     settings.devTokens === undefined && settings.keystoneUrl === undefined
       ? randomBytes(24).toString('hex')

@@ -19,4 +19,5 @@ export {
   StorageSettings,
   StoreAdapter,
   StoreTarget,
+  checkStorageSettings,
 } from './locations';

@@ -300,6 +300,11 @@ export class ObjectStoreRegistry {
   }
 }
 
+/** @throws DomainError `ValidationError` for settings that cannot be. Asks nobody. */
+export function checkStorageSettings(settings: StorageSettings): void {
+  new ObjectStoreRegistry(settings);
+}
+
 function credentialsOf(given: { readonly credentials?: Credentials }): { credentials?: Credentials } {
   return given.credentials ? { credentials: given.credentials } : {};
 }

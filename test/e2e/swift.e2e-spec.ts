@@ -1,0 +1,104 @@
+import { HttpProxy } from '../fakes/http-proxy';
+import { pythonIsThere } from '../setup/keystone-service';
+import { SwiftService } from '../setup/swift-service';
+import { DataApiClient, FORUM_ATTRIBUTES, FORUM_KEYS, ok, post } from './data-api-server';
+import { KeystoneGateway, startKeystoneGateway } from './keystone-gateway';
+import { ManagementClient, expectStatus, refused } from './management-server';
+
+const describeIfThere = pythonIsThere('backups in Swift') ? describe : describe.skip;
+const START_MILLIS = 300_000;
+const ITEMS = 200;
+/** Many chunks of a small table. */
+const SMALL = { RANGE_BYTES: String(16 * 1024), CHUNK_BYTES: String(8 * 1024), LEASE_SECONDS: '1', MAX_ATTEMPTS: '100' };
+
+let swift: SwiftService;
+let proxy: HttpProxy;
+
+/** What a user sees of a gateway that keeps backups in Swift. */
+class Scene {
+  constructor(
+    readonly gateway: KeystoneGateway,
+    readonly client: ManagementClient,
+    readonly data: DataApiClient,
+    readonly project: string,
+  ) {}
+
+  static async of(gateway: KeystoneGateway, user: 'member' | 'stranger' = 'member', project: 'demo' | 'other' = 'demo'): Promise<Scene> {
+    const token = await swift.keystone.logIn(user, { project });
+    const id = swift.keystone.ids.projects[project] ?? '';
+    return new Scene(gateway, new ManagementClient(gateway.url, 'spec', token, id), new DataApiClient(gateway.url, token, id), id);
+  }
+
+  async table(name: string, items = ITEMS): Promise<string> {
+    await ok(this.data.createTable(name, FORUM_ATTRIBUTES, FORUM_KEYS));
+    const lines = Array.from({ length: items }, (_, i) => JSON.stringify(post(`forum ${i % 7}`, `subject ${i}`, { message: `${i} ${'x'.repeat(300)}` })));
+    await ok(this.data.bulkLoad(name, lines.join('\n')));
+    return name;
+  }
+
+  /** Every item, in one order. */
+  async items(table: string): Promise<string[]> {
+    const { items } = (await ok(this.data.call(table, 'scan', {}))) as { items: unknown[] };
+    return items.map((item) => JSON.stringify(item)).sort();
+  }
+
+  async restored(target: string, body: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const job = await expectStatus(this.client.createRestore(target, body), 202);
+    return this.client.finished(() => this.client.restore(target, job['id']), 'RESTORING');
+  }
+}
+
+/** Names in a container, as the service user of the deployment or somebody else sees them. */
+async function objectsOf(account: string, container: string, user: 'magnetodb' | 'member' = 'magnetodb', project = 'service'): Promise<string[] | undefined> {
+  const token = await swift.keystone.logIn(user, { project });
+  const response = await fetch(`${swift.url}/v1/${account}/${container}`, { headers: { 'X-Auth-Token': token } });
+  const text = await response.text();
+  return response.status === 404 ? undefined : text.split('\n').filter((name) => name !== '');
+}
+
+function locationOf(backup: Record<string, unknown>): string {
+  return (backup['links'] as { rel: string; href: string }[]).find(({ rel }) => rel === 'location')?.href ?? '';
+}
+
+describeIfThere('Backups in Swift', () => {
+  let scene: Scene;
+  let gateway: KeystoneGateway;
+  let account: string;
+  let container: string;
+
+  beforeAll(async () => {
+    swift = await SwiftService.shared();
+    proxy = await HttpProxy.before(swift.url);
+    account = `AUTH_${swift.keystone.ids.projects['service']}`;
+    gateway = await startKeystoneGateway(swift.keystone, { ...SMALL, OBJECTS_URL: `swift+${proxy.url}/v1/${account}/e2e-{project}` });
+    scene = await Scene.of(gateway);
+    container = `e2e-${scene.project}`;
+  }, START_MILLIS);
+  afterAll(async () => {
+    await gateway?.stop();
+    await proxy?.close();
+  });
+  afterEach(() => proxy.heal());
+
+  it('go to the project’s own container, are verified and restored by id and by URL, and leave nothing when they are deleted', async () => {
+    const table = await scene.table('whole');
+    const before = await scene.items(table);
+    const backup = await scene.client.madeBackup(table);
+    expect(backup).toMatchObject({ status: 'CREATED', item_count: ITEMS });
+    const url = locationOf(backup);
+    expect(url).toBe(`swift+${proxy.url}/v1/${account}/${container}/${String(backup['id'])}`);
+    expect(await objectsOf(account, container)).toEqual(expect.arrayContaining([`${String(backup['id'])}/manifest.json`]));
+
+    expect(await scene.restored('by_id', { id: backup['id'] })).toMatchObject({ status: 'RESTORED' });
+    expect(await scene.items('by_id')).toEqual(before);
+    expect(await scene.restored('by_url', { source: url })).toMatchObject({ status: 'RESTORED' });
+    expect(await scene.items('by_url')).toEqual(before);
+
+    const other = await Scene.of(gateway, 'stranger', 'other');
+    await refused(other.client.createRestore('stolen', { source: url }), 404, 'BackupNotExists');
+
+    await expectStatus(scene.client.deleteBackup(table, backup['id']), 200);
+    await scene.client.gone(() => scene.client.backup(table, backup['id']));
+    expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
+  });
+});
