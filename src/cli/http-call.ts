@@ -58,10 +58,9 @@ function lengthOf(body: string | undefined): Record<string, string> {
 
 /** What the system calls an error of `httpCall`: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `TimeoutError` … */
 export function connectionErrorCode(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const cause: unknown = error.name === 'AbortError' ? error.cause : error;
-  if (!(cause instanceof Error)) return error.name;
-  return (cause as NodeJS.ErrnoException).code ?? cause.name;
+  const { name, code, cause } = error as NodeJS.ErrnoException;
+  if (name === 'AbortError' && cause !== undefined) return connectionErrorCode(cause);
+  return typeof code === 'string' ? code : name;
 }
 
 /** The object that a text is as JSON; undefined if it is none. */

@@ -34,8 +34,8 @@ export async function logIn(cloud: Cloud, trust: Trust, signal: AbortSignal): Pr
     signal.throwIfAborted();
     throw new CliError(EXIT.unavailable, 'ServiceUnavailable', `Keystone of ${cloud.name} cannot be reached (${connectionErrorCode(error)})`);
   }
-  // 404: Keystone does not know the token that was asked about.
-  if ([401, 403, 404].includes(answer.status)) {
+  // 404 is about a token that Keystone does not know.
+  if ([401, 403].includes(answer.status) || (answer.status === 404 && 'token' in login)) {
     throw new CliError(EXIT.refused, 'Unauthorized', `Keystone of ${cloud.name} does not let in with these credentials (${answer.status})`);
   }
   const token = 'token' in login ? login.token : answer.headers['x-subject-token'];
