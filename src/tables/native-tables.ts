@@ -33,6 +33,13 @@ export interface NativeStream {
   read(part: number, signal: AbortSignal): AsyncIterable<NativeBlock>;
 }
 
+/** What will be loaded into a build. It only decides when what is made: nothing depends on it being true. */
+export interface ExpectedRows {
+  readonly items: number;
+  /** How many of them have an expiry. */
+  readonly expiring: number;
+}
+
 /** A file of rows to be added to a build. */
 export interface NativePart {
   /** Of the part within its build; the same again changes nothing. */
@@ -55,8 +62,8 @@ export interface NativeTables {
    * `TableChanged`.
    */
   openSnapshot(handle: TableHandle, options: SnapshotOptions): Promise<NativeSnapshot>;
-  /** As `openBuild` of the port, for a build that nothing but rows is loaded into. */
-  openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle>;
+  /** As `openBuild` of the port, for a build that nothing but rows is loaded into. @param rows of a new one */
+  openBuild(projectId: string, buildId: string, schema: TableSchema, rows: ExpectedRows): Promise<BuildHandle>;
   /**
    * Adds a part's rows to a build of `openBuild` here, all or none, and not twice. What they say is not checked; two rows of one key are `KeyCollision`, at the
    * latest when the build is sealed. One caller loads a part at a time: a call that is still on its way, in any process, may be ended.

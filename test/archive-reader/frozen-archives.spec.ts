@@ -69,7 +69,8 @@ describe('native archives of the layout postgresql-1 are read for ever', () => {
     const backend = await createPostgresTableBackend({ connectionString: database.url });
     try {
       const manifest = await verifyArchive(store);
-      const build = await backend.native?.openBuild('demo', 'frozen', manifest.schema);
+      const rows = { items: manifest.item_count, expiring: manifest.expiring_count };
+      const build = await backend.native?.openBuild('demo', 'frozen', manifest.schema, rows);
       if (build === undefined) throw new Error('PostgreSQL has a format of its own');
       for await (const entry of readChunkEntries(store, manifest))
         await backend.native?.loadRows(build, {

@@ -1,5 +1,5 @@
 import { ArchiveManifest, ChunkEntry, readNativeChunk } from '../../archive';
-import { DomainError, TableSchema } from '../../kernel';
+import { DomainError } from '../../kernel';
 import { BuildHandle, NativeTables } from '../../tables';
 import { LoadControl, RestoreContext } from './portable-restore';
 
@@ -16,14 +16,15 @@ export function checkSameFormat(context: RestoreContext, manifest: ArchiveManife
     throw new DomainError('ArchiveUnsupported', 'the rows of the backup are not of the layout of these tables');
 }
 
-/** Begins a build for rows. */
+/** Begins a build for the rows of a backup. */
 export function openNativeBuild(
   context: RestoreContext,
   projectId: string,
   buildId: string,
-  schema: TableSchema,
+  manifest: ArchiveManifest,
 ): Promise<BuildHandle> {
-  return nativeOf(context).openBuild(projectId, buildId, schema);
+  const rows = { items: manifest.item_count, expiring: manifest.expiring_count };
+  return nativeOf(context).openBuild(projectId, buildId, manifest.schema, rows);
 }
 
 /** Loads one chunk, once and only once: its bytes and frames are proved, what its rows say is not looked at. */

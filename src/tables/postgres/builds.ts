@@ -8,9 +8,18 @@ import {
   parseUuid,
   sameStructure,
 } from '../../kernel';
-import { NativePart } from '../native-tables';
+import { ExpectedRows, NativePart } from '../native-tables';
 import { BuildHandle, OpenBuild, PublishMode, ReadBatches } from '../table-backend';
-import { addKey, createContent, createIndexes, isLive, nativeColumns, retireContent } from './content';
+import {
+  addKey,
+  createContent,
+  createExpiryIndex,
+  createIndexes,
+  gatherStatistics,
+  isLive,
+  nativeColumns,
+  retireContent,
+} from './content';
 import { copyBatches } from './copy-in';
 import { Connection, Queryable, TransactionOptions } from './database';
 import { SQL_STATE, sqlState, tableChanged } from './errors';
@@ -36,6 +45,8 @@ import { TableAdmin, checkProjectId, checkTableName, insertTable } from './table
 const LOADED_AT = 0;
 /** Of a file of rows, so much goes to the server at once. */
 const PIECE_BYTES = 256 * 1024;
+/** An index that at most one row in so many goes into costs a load less than the seal's reading all rows for it would. */
+const FEW = 50;
 
 /** Contents under construction: built aside, then published in one step. */
 export class Builds {
@@ -44,13 +55,15 @@ export class Builds {
     private readonly tables: TableAdmin,
   ) {}
 
-  /** @param unkeyed of a new one: its primary key comes with the seal. Good only for rows that are loaded by part. */
-  async open(projectId: string, buildId: string, schema: TableSchema, unkeyed = false): Promise<BuildHandle> {
+  /** @param rows that a new one is for, which are loaded by part: its primary key comes with the seal */
+  async open(projectId: string, buildId: string, schema: TableSchema, rows?: ExpectedRows): Promise<BuildHandle> {
     checkSchema(schema);
     checkProjectId(projectId);
     const { db, registry, clock } = this.services;
     const row = await db.transaction({}, async (tx) => {
-      await createContent(tx, { id: newId(), tableId: newId(), projectId, schema, buildId, now: clock.now(), unkeyed });
+      const ids = { id: newId(), tableId: newId(), projectId, buildId };
+      const created = await createContent(tx, { ...ids, schema, now: clock.now(), unkeyed: rows !== undefined });
+      if (created && rows && rows.expiring * FEW <= rows.items) await createExpiryIndex(tx, ids.id);
       return registry.findBuild(tx, projectId, buildId);
     });
     if (!row) throw tableChanged();
@@ -130,7 +143,7 @@ export class Builds {
       if (row?.state !== 'building') throw tableChanged();
       await addKey(tx, id);
       await createIndexes(tx, id, row.content.schema);
-      await tx.query(`ANALYZE ${row.content.sqlName}`);
+      await gatherStatistics(tx, row.content);
     });
   }
 

@@ -15,8 +15,8 @@ import {
 } from '../../../test/contract/table-backend/harness';
 import { TestDatabase, createTestDatabase } from '../../../test/setup/database';
 import { until } from '../../../test/setup/until';
-import { Item, ManualClock, TableDigest, TableRef, TableSchema, newId } from '../../kernel';
-import { NativeBlock, NativeSnapshot, NativeTables, SnapshotOptions } from '../native-tables';
+import { Item, ManualClock, TableDigest, TableRef, newId } from '../../kernel';
+import { ExpectedRows, NativeBlock, NativeSnapshot, NativeTables, SnapshotOptions } from '../native-tables';
 import { BuildHandle, TableBackend } from '../table-backend';
 import { createPostgresTableBackend } from './postgres-table-backend';
 
@@ -97,7 +97,17 @@ function digestOfBlocks(blocks: readonly NativeBlock[]): TableDigest {
 const fileOf = (blocks: readonly NativeBlock[]): Buffer =>
   Buffer.concat([HEADER, ...blocks.map(({ lines }) => lines), TRAILER]);
 
-const build = (schema: TableSchema = INDEXED): Promise<BuildHandle> => native.openBuild('demo', newId(), schema);
+const build = (rows: ExpectedRows = { items: 2000, expiring: 0 }): Promise<BuildHandle> =>
+  native.openBuild('demo', newId(), INDEXED, rows);
+
+const physical = ({ generation }: BuildHandle): string => `c_${generation.replaceAll('-', '')}`;
+
+async function indexesOf(made: BuildHandle): Promise<string[]> {
+  const found = await server.query<{ indexdef: string }>('SELECT indexdef FROM pg_indexes WHERE tablename = $1', [
+    physical(made),
+  ]);
+  return found.rows.map(({ indexdef }) => indexdef.replace(/^.* USING /, '')).sort();
+}
 
 /** Items with an index's attribute, some without. */
 const indexedItems = (count: number): Item[] =>
@@ -237,7 +247,7 @@ describe('rows of a snapshot', () => {
     const made = await build();
     await native.loadRows(made, { id: '0', file: fileOf(await readAll(await snapshotOf(ref))) });
     await backend.sealBuild(made);
-    const found = await server.query(`SELECT written_at FROM magnetodb_data.c_${made.generation.replaceAll('-', '')}`);
+    const found = await server.query(`SELECT written_at FROM magnetodb_data.${physical(made)}`);
     expect(found.rows).toEqual([{ written_at: '0' }]);
   });
 
@@ -305,6 +315,56 @@ describe('rows of a snapshot', () => {
     const target = { projectId: 'demo', name: `t-${newId()}` };
     await backend.publishBuild(made, target.name, { mode: 'create' });
     expect((await scanAll(backend, target)).map(text)).toEqual([text(plainItem('a', 2))]);
+  });
+
+  it.each([
+    ['before them, if few expire', { items: 2000, expiring: 40 }, 1],
+    ['behind them, if many expire', { items: 2000, expiring: 41 }, 0],
+  ])('have their index of expiries made %s', async (_when, rows, before) => {
+    const ref = await freshTable(backend, INDEXED);
+    const expiresAt = Math.floor(clock.now() / 1000) + 100;
+    await backend.putItems(ref, [
+      { item: plainItem('a', 1), expiresAt },
+      { item: plainItem('a', 2), expiresAt: undefined },
+    ]);
+    const made = await build(rows);
+    const ofExpiries = 'btree (expires_at) WHERE (expires_at IS NOT NULL)';
+    expect(await indexesOf(made)).toEqual([ofExpiries].slice(0, before));
+    await native.loadRows(made, { id: '0', file: fileOf(await readAll(await snapshotOf(ref))) });
+    await backend.sealBuild(made);
+    const ofItems = ['btree (hash_key, i0, range_key) WHERE (i0 IS NOT NULL)', 'btree (hash_key, range_key)'];
+    expect(await indexesOf(made)).toEqual([ofExpiries, ...ofItems]);
+    await backend.publishBuild(made, `t-${newId()}`, { mode: 'create' });
+    clock.advance(101_000);
+    await backend.sweep();
+    const left = await server.query(`SELECT expires_at FROM magnetodb_data.${physical(made)}`);
+    expect(left.rows).toEqual([{ expires_at: null }]);
+  });
+
+  it('are known to the planner once sealed, what is searched that is; the rest is left to autovacuum, which is still due', async () => {
+    // Of a process of its own: what it changed is counted when it ends, at the latest.
+    const other = await createPostgresTableBackend({ connectionString: database.url, clock });
+    const made = await build();
+    await server.query(`ALTER TABLE magnetodb_data.${physical(made)} SET (autovacuum_enabled = off)`);
+    try {
+      const { ref } = await bigTable();
+      const file = fileOf(await readAll(await snapshotOf(ref)));
+      await other.native?.loadRows(made, { id: '0', file });
+      await other.sealBuild(made);
+    } finally {
+      await other.close();
+    }
+    const known = await server.query('SELECT attname FROM pg_stats WHERE tablename = $1 ORDER BY 1', [physical(made)]);
+    expect(known.rows.map(({ attname }) => attname)).toEqual(['expires_at', 'hash_key', 'i0', 'range_key']);
+    const found = await server.query(`SELECT reltuples FROM pg_class WHERE relname = $1`, [physical(made)]);
+    expect(found.rows).toEqual([{ reltuples: 2000 }]);
+    await until(async () => {
+      const changed = await server.query(
+        `SELECT 1 FROM pg_stat_user_tables WHERE relname = $1 AND n_mod_since_analyze = 2000 AND last_analyze IS NOT NULL`,
+        [physical(made)],
+      );
+      return changed.rowCount === 1;
+    });
   });
 
   it('come with the version of the server', async () => {

@@ -1,5 +1,5 @@
 import { TableSchema } from '../../kernel';
-import { NativePart, NativeSnapshot, NativeTables, SnapshotOptions } from '../native-tables';
+import { ExpectedRows, NativePart, NativeSnapshot, NativeTables, SnapshotOptions } from '../native-tables';
 import { BuildHandle, TableHandle } from '../table-backend';
 import { Builds } from './builds';
 import { domainError, translated } from './errors';
@@ -27,8 +27,8 @@ export class PostgresNativeTables implements NativeTables {
     return translated(() => PostgresSnapshot.open(this.services, this.counted, handle, options));
   }
 
-  openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle> {
-    return translated(() => this.builds.open(projectId, buildId, schema, true));
+  openBuild(projectId: string, buildId: string, schema: TableSchema, rows: ExpectedRows): Promise<BuildHandle> {
+    return translated(() => this.builds.open(projectId, buildId, schema, rows));
   }
 
   async loadRows(build: BuildHandle, part: NativePart, signal?: AbortSignal): Promise<void> {

@@ -40,9 +40,13 @@ module.exports = [
   ...rows('src/tables/postgres/builds.ts', TABLES, [
     ['native-part-twice', 'a part is added once', 'if (kept.count > 0) await copyRows', 'if (kept.count >= 0) await copyRows', 'of one part are added once'],
     ['native-no-key', 'a restored table has its primary key', '      await addKey(tx, id);\n', '', 'of one key are a collision'],
+    ['native-expiry-late', 'an index that few rows go into is there before them', 'if (created && rows && rows.expiring * FEW <= rows.items) await createExpiryIndex(tx, ids.id);', 'void [created, createExpiryIndex];', 'before them, if few expire'],
+    ['native-expiry-early', 'an index that many rows go into comes behind them', 'rows.expiring * FEW <= rows.items', 'rows.expiring <= rows.items', 'behind them, if many expire'],
+    ['sealed-unknown', 'the planner knows a table that was just restored', '      await gatherStatistics(tx, row.content);\n', '      void gatherStatistics;\n', 'are known to the planner'],
     ['native-damage-passed-on', 'rows that do not fit are damage', "if (!['22', '23', '54'].includes(sqlState(error)?.slice(0, 2) ?? '')) throw error;", 'throw error;', 'does not take are damage'],
   ]),
   ...rows('src/tables/postgres/content.ts', TABLES, [
+    ['sealed-item-sampled', 'statistics are of what is searched, and leave the rest to autovacuum', "ANALYZE ${sqlName} (${searched.join(', ')})", 'ANALYZE ${sqlName}', 'are known to the planner'],
     ['native-write-time', 'loaded rows are older than every write', 'written_at bigint NOT NULL DEFAULT 0', 'written_at bigint NOT NULL DEFAULT 9000000000000000', 'are older than every write'],
   ]),
   ...rows('src/strategy/resolve.ts', STRATEGY, [
