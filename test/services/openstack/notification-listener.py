@@ -16,7 +16,7 @@ from oslo_config import cfg
 
 class Printer:
     def _print(self, priority, context, publisher_id, event_type, payload, metadata):
-        notification = {"priority": priority, "context": dict(context), "publisher_id": publisher_id, "event_type": event_type, "payload": payload, **metadata}
+        notification = {"priority": priority, "publisher_id": publisher_id, "event_type": event_type, "payload": payload, **metadata}
         print(json.dumps(notification), flush=True)
 
     def info(self, *notification):
