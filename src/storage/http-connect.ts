@@ -4,6 +4,7 @@ import http, { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttp
 import https from 'node:https';
 import { LookupFunction, isIP } from 'node:net';
 import { Readable, addAbortSignal } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError, isDomainError } from '../kernel';
 
 /** An address of a host, as the resolver gives it. */
@@ -28,7 +29,10 @@ export interface HttpConnectOptions {
 export interface HttpRequestOptions {
   readonly method?: string;
   readonly headers?: OutgoingHttpHeaders;
-  /** A stream comes with its `content-length`; without one it is sent in chunks. It is destroyed when the call ends badly. */
+  /**
+   * A stream comes with its `content-length`; without one it is sent in chunks. With the header `expect: 100-continue` it is sent once the server wants
+   * it, so that a refusal costs nothing. It is destroyed when the call ends badly.
+   */
   readonly body?: Readable | Uint8Array;
   /** Ends the call and breaks the answer's body. */
   readonly signal?: AbortSignal;
@@ -51,6 +55,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** What a redirect to another origin takes along: none of these is a secret. */
 const HARMLESS_HEADERS = new Set(['accept', 'accept-encoding', 'range', 'if-match', 'user-agent']);
 const MAX_ANSWER_HEADERS = 32 * 1024;
+/** Who announces a body by `expect: 100-continue` waits so long for the server's word, and then sends it unasked. */
+const CONTINUE_MILLIS = 1000;
 /** Below what servers wait for the next request before they close a connection (5 seconds in Node.js and Apache). */
 const IDLE_CONNECTION_MILLIS = 4000;
 
@@ -221,6 +227,7 @@ async function send(request: ClientRequest, body: Readable | Uint8Array | undefi
     },
   );
   try {
+    if (request.hasHeader('expect')) await wanted(request, end);
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       if (over) return;
       if (!request.write(chunk)) await Promise.race([once(request, 'drain'), end]);
@@ -229,6 +236,17 @@ async function send(request: ClientRequest, body: Readable | Uint8Array | undefi
     if (!over) request.end();
   } catch (error) {
     if (!over) throw new BodyFailure(error);
+  }
+}
+
+/** Resolves when the server asks for the body, has answered without it, or says nothing. */
+async function wanted(request: ClientRequest, end: Promise<void>): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  try {
+    await Promise.race([once(request, 'continue', { signal }), end, delay(CONTINUE_MILLIS, undefined, { signal })]);
+  } finally {
+    waiting.abort();
   }
 }
 

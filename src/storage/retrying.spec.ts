@@ -55,6 +55,16 @@ describe('retrying', () => {
     expect(waits).toEqual([99, 199, 249]);
   });
 
+  it('stays away as long as the store asks, within a bound of its own', async () => {
+    const asked = [3, 7200];
+    faulty.at('head:before', 'object', () => {
+      const retryAfterSeconds = asked.shift();
+      if (retryAfterSeconds !== undefined) throw new DomainError('StorageError', 'come later', { transient: true, retryAfterSeconds });
+    });
+    await retrying(faulty, { ...options, maxRetryAfterMillis: 60_000 }).head('object');
+    expect(waits).toEqual([3_099, 60_199]);
+  });
+
   it('waits anything between nothing and the bound', async () => {
     faulty.failTransiently({ operation: 'head', times: 2 });
     const drawn = [0, 0.5];

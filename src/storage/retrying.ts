@@ -10,6 +10,8 @@ export interface RetryOptions {
   readonly baseDelayMillis?: number;
   /** Upper bound of any wait in milliseconds. Default 5000. */
   readonly maxDelayMillis?: number;
+  /** The same where the store itself says how long to stay away. Default 60,000. */
+  readonly maxRetryAfterMillis?: number;
   /** Waits, or rejects once the signal is aborted. Default: a timer. */
   readonly sleep?: (millis: number, signal?: AbortSignal) => Promise<void>;
   /** 0 ≤ n < 1, for jitter. Default `Math.random`. */
@@ -25,13 +27,15 @@ async function timer(millis: number, signal?: AbortSignal): Promise<void> {
 /** Resolves after the wait if the call may be tried again; otherwise rethrows the error, or the abort's reason. */
 function backoffOf(options: RetryOptions): Backoff {
   const { attempts = 5, baseDelayMillis = 100, maxDelayMillis = 5000, sleep = timer, random = Math.random } = options;
+  const maxRetryAfterMillis = options.maxRetryAfterMillis ?? 60_000;
   return async (failures, error, signal) => {
     signal?.throwIfAborted();
     if (!isDomainError(error) || !error.transient || failures >= attempts) throw error;
     // Full jitter: callers that failed together do not come back together.
     const bound = Math.min(maxDelayMillis, baseDelayMillis * 2 ** (failures - 1));
     try {
-      await sleep(Math.floor(random() * bound), signal);
+      const asked = Math.min(maxRetryAfterMillis, (error.retryAfterSeconds ?? 0) * 1000);
+      await sleep(asked + Math.floor(random() * bound), signal);
     } catch (interrupted) {
       signal?.throwIfAborted();
       throw interrupted;
@@ -40,7 +44,7 @@ function backoffOf(options: RetryOptions): Backoff {
 }
 
 /**
- * Tries calls again that failed with a `transient` error, after exponentially growing waits with full jitter. A put opens its source
+ * Tries calls again that failed with a `transient` error, after exponentially growing waits with full jitter, and no sooner than the store asks. A put opens its source
  * anew; a stream from `get` that breaks goes on behind its last byte. Wrap a store once only: two levels would multiply the tries.
  */
 export function retrying(inner: ObjectStore, options: RetryOptions = {}): ObjectStore {

@@ -70,12 +70,12 @@ export class HttpProxy {
   }
 
   private async take(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
-    const { method = '', url = '', headers } = incoming;
+    const { method = '', url = '', headers, socket } = incoming;
     const one = { method, url, token: headers['x-auth-token']?.toString() };
     this.seen.push(one);
     const fate = this.decide(one) ?? 'pass';
     if (fate === 'cut') {
-      incoming.socket.destroy();
+      socket.destroy();
       return;
     }
     if (typeof fate === 'object' && 'status' in fate) {
@@ -89,19 +89,20 @@ export class HttpProxy {
   }
 
   private async pass(incoming: IncomingMessage, answer: ServerResponse, limit: number): Promise<void> {
+    const { socket } = incoming;
     const { expect: expected, ...headers } = incoming.headers;
     const outgoing = request(this.target + (incoming.url ?? ''), { method: incoming.method, headers, agent: false });
-    outgoing.on('error', () => incoming.socket.destroy());
+    outgoing.on('error', () => socket.destroy());
     if (expected !== undefined) answer.writeContinue();
     const cut = cutting(limit, () => {
       outgoing.destroy();
-      incoming.socket.destroy();
+      socket.destroy();
     });
     const response = once(outgoing, 'response') as Promise<[IncomingMessage]>;
     await Promise.race([pipeline(incoming, cut, outgoing), response]);
     const [given] = await response;
     answer.writeHead(given.statusCode ?? 500, given.headers);
-    await pipeline(given, cutting(limit, () => incoming.socket.destroy()), answer);
+    await pipeline(given, cutting(limit, () => socket.destroy()), answer);
   }
 }
 

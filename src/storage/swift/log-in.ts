@@ -44,13 +44,14 @@ export async function logInAtKeystone(
   const token = answer.headers['x-subject-token'];
   if (answer.status !== 201 || typeof token !== 'string') throw await refusal(answer, 'the identity service');
   const described = member(await jsonOf(answer), 'token');
-  const expiresAt = Date.parse(String(member(described, 'expires_at')));
+  // By our clock: only the length of its life is Keystone's.
+  const life = Date.parse(String(member(described, 'expires_at'))) - Date.parse(String(member(described, 'issued_at')));
   const storageUrl = endpointIn(member(described, 'catalog'), endpoint);
   const userId = member(member(described, 'user'), 'id');
   const projectId = member(member(described, 'project'), 'id');
   return {
     token,
-    expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
+    expiresAt: Number.isNaN(life) ? undefined : Date.now() + life,
     ...(storageUrl === undefined ? {} : { storageUrl }),
     ...(typeof userId === 'string' ? { userId } : {}),
     ...(typeof projectId === 'string' ? { projectId } : {}),

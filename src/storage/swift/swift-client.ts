@@ -43,9 +43,9 @@ export class SwiftClient {
   async send(call: SwiftCall, ...expected: number[]): Promise<HttpAnswer> {
     for (let renewed = false; ; renewed = true) {
       call.signal?.throwIfAborted();
-      const { token } = await this.session.login();
-      const answer = await this.request(call, token);
-      if (answer.status === 401) this.session.refused(token);
+      const login = await this.session.login();
+      const answer = await this.request(call, login.token);
+      if (answer.status === 401) this.session.refused(login);
       if (answer.status !== 401 || renewed || call.onlyOnce === true) {
         if (expected.includes(answer.status)) return answer;
         throw await swiftError(answer);
@@ -82,7 +82,7 @@ export class SwiftClient {
     const opened = body?.();
     return this.http.request(this.urlOf(path, query), {
       method,
-      headers: { ...headers, 'x-auth-token': token },
+      headers: { ...headers, 'x-auth-token': token, ...(opened instanceof Readable ? { expect: '100-continue' } : {}) },
       ...(opened === undefined ? {} : { body: opened }),
       ...(signal === undefined ? {} : { signal }),
     });

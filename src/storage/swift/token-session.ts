@@ -23,7 +23,8 @@ interface Held {
 /** A token for any number of callers: one log-in for all who need one at the same time, and a new one before it ends or once it is refused. */
 export class TokenSession {
   private held: Promise<Held> | undefined;
-  private refusedToken: string | undefined;
+  /** Not the token: some services give the same one out again. */
+  private refusedLogin: Login | undefined;
 
   constructor(
     private readonly logIn: () => Promise<Login>,
@@ -35,7 +36,7 @@ export class TokenSession {
     const current = this.held;
     if (current !== undefined) {
       const known = await current.catch(() => undefined);
-      if (known !== undefined && known.login.token !== this.refusedToken && this.clock.now() < known.renewAt) return known.login;
+      if (known !== undefined && known.login !== this.refusedLogin && this.clock.now() < known.renewAt) return known.login;
       // Another caller was faster, and has begun the log-in that this one would begin.
       if (this.held !== current) return this.login();
     }
@@ -44,9 +45,9 @@ export class TokenSession {
     return (await begun).login;
   }
 
-  /** Somebody was answered 401 with this token: whoever comes next gets another. */
-  refused(token: string): void {
-    this.refusedToken = token;
+  /** Somebody was answered 401 with it: whoever comes next gets another. */
+  refused(login: Login): void {
+    this.refusedLogin = login;
   }
 
   private async begin(): Promise<Held> {

@@ -41,6 +41,10 @@ backend_conf() { # KIND PORT
 pipeline = healthcheck $1-server
 [app:$1-server]
 use = egg:swift#$1
+# A busy machine is no broken one; and what a listing missed would stay out of it, since nobody here mends listings later.
+conn_timeout = 20
+node_timeout = 60
+container_update_timeout = 60
 [filter:healthcheck]
 use = egg:swift#healthcheck
 CONF
@@ -54,6 +58,9 @@ pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempur
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+conn_timeout = 20
+node_timeout = 60
+recoverable_node_timeout = 60
 [filter:cache]
 paste.filter_factory = swift_cache:filter_factory
 [filter:listing_formats]
