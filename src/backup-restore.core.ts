@@ -12,7 +12,7 @@ import { PLUGIN_METRICS, metricsProvider, watchedStores } from './backup-restore
 import { BackupDeleteHandler, BackupVerifyHandler } from './catalogue';
 import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
 import { PLUGIN_ENTITIES } from './entities';
-import { JOB_QUEUE, JobRunner, PostgresJobQueue } from './jobs';
+import { JOB_QUEUE, JobHandler, JobRunner, OutsideJobs, PostgresJobQueue, isOutsideKind } from './jobs';
 import { Clock, Quotas, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
@@ -159,17 +159,22 @@ function makeRunner(
   const split = { targetBytes: jobs.rangeBytes, maxRanges: jobs.maxRanges };
   const common = { dataSource, backend: options.tables, stores, notifier, clock, split };
   const backups = { ...common, queue, quota: backupQuota(options), chunkBytes: jobs.chunkBytes };
-  runner.register(new BackupCreateHandler(backups));
+  // What may work at an outside place, does so in jobs of a kind of their own.
+  const register = (handler: JobHandler): void => {
+    runner.register(handler);
+    runner.register(new OutsideJobs(handler));
+  };
+  register(new BackupCreateHandler(backups));
   const maxLockSeconds = options.maxLockSeconds ?? DEFAULT_MAX_LOCK_SECONDS;
   const onLocked: LockObserver = ({ milliseconds }) => metrics?.lockSeconds.observe(milliseconds / 1000);
-  if (options.tables.native) runner.register(new NativeBackupHandler({ ...backups, maxLockSeconds, streams: jobs.stepsPerProcess, onLocked }));
-  runner.register(new BackupBeforeDropHandler(backups));
+  if (options.tables.native) register(new NativeBackupHandler({ ...backups, maxLockSeconds, streams: jobs.stepsPerProcess, onLocked }));
+  register(new BackupBeforeDropHandler(backups));
   runner.register(new TableDropHandler(common));
-  runner.register(new BackupDeleteHandler(common));
-  runner.register(new BackupVerifyHandler(common));
+  register(new BackupDeleteHandler(common));
+  register(new BackupVerifyHandler(common));
   const restores = { ...common, graceSeconds: options.replaceGraceSeconds ?? DEFAULT_GRACE_SECONDS };
-  for (const kind of RESTORE_KINDS) runner.register(new RestoreHandler(restores, kind));
-  metrics?.expectJobs(runner.kinds);
+  for (const kind of RESTORE_KINDS) register(new RestoreHandler(restores, kind));
+  metrics?.expectJobs(runner.kinds.filter((kind) => !isOutsideKind(kind)));
   return runner;
 }
 

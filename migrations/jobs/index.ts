@@ -5,6 +5,7 @@ import { TraceJobs1795400000040 } from './1795400000040-trace-jobs';
 import { GuardData1795400000050 } from './1795400000050-guard-data';
 import { DeadLetters1795400000060 } from './1795400000060-dead-letters';
 import { VerifyBackups1795400000070 } from './1795400000070-verify-backups';
+import { SealCredentials1795500000014 } from './1795500000014-seal-credentials';
 
 /** Migrations of the job database, in order. Released ones are never changed: add another. */
 export const JOB_MIGRATIONS = [
@@ -15,4 +16,5 @@ export const JOB_MIGRATIONS = [
   GuardData1795400000050,
   DeadLetters1795400000060,
   VerifyBackups1795400000070,
+  SealCredentials1795500000014,
 ] as const;

@@ -1,7 +1,7 @@
 import { DataSource, EntityManager } from 'typeorm';
 import { ArchiveManifest, FORMAT_VERSION } from '../archive';
 import { Clock, DomainError } from '../kernel';
-import { JobError, JobHandler, JobQueue, JobView, StepContext, StepOutcome, failPoint } from '../jobs';
+import { JobError, JobHandler, JobQueue, JobView, StepContext, StepOutcome, failPoint, isOutsideKind, outsideKind } from '../jobs';
 import { Notifier } from '../notifications';
 import { ObjectStore, ObjectStoreRegistry } from '../storage';
 import { KeyRange, TableBackend } from '../tables';
@@ -51,7 +51,7 @@ export class BackupCreateHandler implements JobHandler {
 
   async runStep(step: StepContext): Promise<StepOutcome> {
     const params = step.job.params as BackupCreateParams;
-    const store = await this.deps.stores.open({ url: params.locationUrl, type: params.internal ? 'internal' : 'external' });
+    const store = await this.deps.stores.openFor({ url: params.locationUrl, internal: params.internal }, step.job);
     const context = this.contextOf(step.job, store);
     switch (step.stage) {
       case 'plan':
@@ -149,7 +149,7 @@ export class BackupCreateHandler implements JobHandler {
     const row = await lockBackup(tx, job);
     row.finishedAt = this.deps.clock.now();
     // Deletion was asked for while the last step ended: the delete job takes it from here.
-    if (row.status === 'DELETING') await this.enqueueDelete(row, tx);
+    if (row.status === 'DELETING') await this.enqueueDelete(job, row, tx);
     else row.status = 'CREATED';
     row.restorable = true;
     await tx.save(row);
@@ -162,16 +162,18 @@ export class BackupCreateHandler implements JobHandler {
     row.finishedAt = this.deps.clock.now();
     row.error = error;
     row.restorable = false;
-    if (row.status === 'DELETING') await this.enqueueDelete(row, tx);
+    if (row.status === 'DELETING') await this.enqueueDelete(job, row, tx);
     else row.status = 'CREATE_FAILED';
     await tx.save(row);
     await this.deps.notifier.enqueue(tx, backupEvent(job.id, 'create', 'error', row));
   }
 
-  private async enqueueDelete(row: BackupEntity, tx: EntityManager): Promise<void> {
+  /** The deletion goes on with the credentials that this job was given. */
+  private async enqueueDelete(job: JobView, row: BackupEntity, tx: EntityManager): Promise<void> {
     if (row.deleteJobId === null) throw new DomainError('InternalError', 'a backup in DELETING has a delete job id');
     const params: BackupDeleteParams = { locationUrl: row.locationUrl, internal: row.internal, removeObjects: true };
-    await this.deps.queue.enqueue(tx, { id: row.deleteJobId, kind: BACKUP_DELETE_JOB, projectId: row.projectId, subjectId: row.id, params });
+    const kind = isOutsideKind(job.kind) ? outsideKind(BACKUP_DELETE_JOB) : BACKUP_DELETE_JOB;
+    await this.deps.queue.enqueue(tx, { id: row.deleteJobId, kind, projectId: row.projectId, subjectId: row.id, params, sealed: job.sealed });
   }
 }
 

@@ -4,9 +4,9 @@ import { DataSource, EntityManager, Not } from 'typeorm';
 import { Identity, Policy } from '../auth';
 import { BACKUP_DATA_SOURCE } from '../database';
 import { Clock, DomainError, TableDescription, Uuid, newId, parseUuid, tableLocked } from '../kernel';
-import { JOB_QUEUE, JobQueue } from '../jobs';
-import { BackupLocation, ObjectStoreRegistry } from '../storage';
-import { ResolvedStrategy, StrategyConfig, presentStrategy, resolveStrategy } from '../strategy';
+import { JOB_QUEUE, JobQueue, outsideKind } from '../jobs';
+import { BackupLocation, JobAccess, ObjectStoreRegistry } from '../storage';
+import { ResolvedStrategy, StrategyConfig, parseRestoreStrategy, presentStrategy, resolveStrategy } from '../strategy';
 import { TABLE_BACKEND, TableBackend } from '../tables';
 import { BACKUP_CREATE_JOB, BACKUP_CREATE_NATIVE_JOB, BACKUP_DELETE_JOB, BackupCreateParams, BackupDeleteParams } from './backup-job.params';
 import { BackupCatalogue, TableScope } from './backup-catalogue';
@@ -46,6 +46,7 @@ interface NewBackup {
   readonly location: BackupLocation;
   readonly strategy: ResolvedStrategy;
   readonly kind: string;
+  readonly access: JobAccess;
 }
 
 /** Everything that clients ask of backups, in no dialect. Callers have authorised the call itself. */
@@ -112,11 +113,13 @@ export class BackupService {
   ): Promise<PreparedBackup> {
     const id = newId();
     const location = await this.stores.locationOf(strategy.location, { projectId: table.projectId, backupId: id });
+    const access = this.stores.accessFor(location, table.projectId);
+    if (location.type === 'external') await this.stores.probeOutside(location, 'write', 'strategy.location');
     const row = this.newRow(id, facts, table, strategy, location);
     const insert = async (tx: EntityManager): Promise<void> => {
       await this.quota.admit(tx, table);
       await this.catalogue.insert(tx, row);
-      await this.enqueueCreate(tx, { row, table, location, strategy, kind });
+      await this.enqueueCreate(tx, { row, table, location, strategy, kind, access });
     };
     return { row, insert };
   }
@@ -174,13 +177,30 @@ export class BackupService {
 
   /**
    * Deletes a backup, or cancels and removes one that is being made. Again: the same answer.
-   * @throws DomainError BackupNotExists; ConflictError if it is protected, or running restores read it
+   * @param strategy as given: the credentials of an outside place. What is being made is removed with those that it is made with.
+   * @throws DomainError BackupNotExists; ConflictError if it is protected, or running restores read it; ValidationError if the place refuses
    */
-  async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery): Promise<BackupView> {
-    await this.find(address, id);
-    const row = await inTransaction(this.dataSource, (tx) => this.deleteWithin(tx, address.projectId, id, query));
+  async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery, strategy?: unknown): Promise<BackupView> {
+    const seen = await this.find(address, id);
+    const { location, access } = this.reach(seen, strategy);
+    const removes = (seen.status !== 'CREATING' && seen.status !== 'DELETING') && !seen.deleteProtection && (!seen.imported || query.purge);
+    if (access.outside && removes) await this.stores.probeOutside(location, 'delete', 'strategy.location');
+    const row = await inTransaction(this.dataSource, (tx) => this.deleteWithin(tx, address.projectId, id, query, access));
     await this.queue.wake();
     return { backup: row, progress: undefined };
+  }
+
+  /**
+   * Where a backup lies, with the credentials that a later request gives for it.
+   * @param strategy as given
+   * @throws DomainError `ValidationError` for a strategy that cannot be, or credentials where none are of use
+   */
+  reach(row: Pick<BackupEntity, 'internal' | 'locationUrl' | 'projectId'>, strategy: unknown): { location: BackupLocation; access: JobAccess } {
+    const { credentials } = parseRestoreStrategy(strategy, this.strategies);
+    const location: BackupLocation = row.internal
+      ? { type: 'internal', url: row.locationUrl }
+      : { type: 'external', url: row.locationUrl, ...(credentials === undefined ? {} : { credentials }) };
+    return { location, access: this.stores.accessFor(location, row.projectId) };
   }
 
   private async deleteWithin(
@@ -188,6 +208,7 @@ export class BackupService {
     projectId: string,
     id: Uuid,
     query: DeleteBackupQuery,
+    access: JobAccess,
   ): Promise<BackupEntity> {
     // The job first: it tells whether anybody will still end it.
     const seen = await tx.findOneBy(BackupEntity, { projectId, id });
@@ -207,7 +228,7 @@ export class BackupService {
     row.deleteJobId = newId();
     // The end of the cancelled job begins the deletion; it waits for the lock that is held here, and then sees DELETING.
     const jobWillDelete = cancelled && row.status === 'CREATING';
-    if (!jobWillDelete) await this.enqueueDelete(tx, row, row.deleteJobId, removeObjects);
+    if (!jobWillDelete) await this.enqueueDelete(tx, row, row.deleteJobId, removeObjects, access);
     row.status = 'DELETING';
     row.error = null;
     row.restorable = null;
@@ -233,20 +254,22 @@ export class BackupService {
     row: BackupEntity,
     jobId: Uuid,
     removeObjects: boolean,
+    access: JobAccess,
   ): Promise<void> {
     const params: BackupDeleteParams = { locationUrl: row.locationUrl, internal: row.internal, removeObjects };
     await this.queue.enqueue(tx, {
       id: jobId,
-      kind: BACKUP_DELETE_JOB,
+      kind: access.outside ? outsideKind(BACKUP_DELETE_JOB) : BACKUP_DELETE_JOB,
       projectId: row.projectId,
       subjectId: row.id,
       params,
+      sealed: access.sealed,
     });
   }
 
   private async enqueueCreate(
     tx: EntityManager,
-    { row, table, location, strategy, kind }: NewBackup,
+    { row, table, location, strategy, kind, access }: NewBackup,
   ): Promise<void> {
     if (row.createJobId === null) throw new DomainError('InternalError', 'a backup that is being made has a job');
     const params: BackupCreateParams = {
@@ -259,10 +282,11 @@ export class BackupService {
     };
     await this.queue.enqueue(tx, {
       id: row.createJobId,
-      kind,
+      kind: access.outside ? outsideKind(kind) : kind,
       projectId: row.projectId,
       subjectId: row.id,
       params,
+      sealed: access.sealed,
     });
   }
 

@@ -16,6 +16,7 @@ export { AnswerContext, AnswerContexts } from './rest/answer-context';
 export * from './rest/api-docs';
 export { BACKUP_PARAM } from './rest/backup-api-docs';
 export {
+  ACCESS_BODY,
   CLIENT_TOKEN_KEY,
   ERROR_KEY,
   idKey,
@@ -32,7 +33,7 @@ export {
 export { DEFAULT_PAGE, JobChange, MAX_PAGE, PageQuery, parseJobChange, parsePage } from './rest/backup-requests';
 export { BackupView, presentBackup } from './rest/backup.presenter';
 export { deployedDialect, Dialect, specDialect } from './rest/dialect';
-export { checkName, readBoolean, readChoice, readClientToken, readObject, readUuid, valueOf } from './rest/json-body';
+export { checkName, readBoolean, readChoice, readClientToken, readObject, readStrategy, readUuid, valueOf } from './rest/json-body';
 export { ManagementController } from './rest/management.controller';
 export { Answer, present, presentLastId, presentPaused, presentProgress, presentTime } from './rest/presenting';
 export { findTable, parseTableParam } from './table-finder';

@@ -28,7 +28,7 @@ export class BackupDeleteHandler implements JobHandler {
   }
 
   private async remove(step: StepContext, params: BackupDeleteParams): Promise<void> {
-    const store = await this.deps.stores.open({ url: params.locationUrl, type: params.internal ? 'internal' : 'external' });
+    const store = await this.deps.stores.openFor({ url: params.locationUrl, internal: params.internal }, step.job);
     const { manager } = this.deps.dataSource;
     const row = await findBackup(manager, step.job);
     const names = hasLedger(row) ? await new TypeormBackupLedger(manager, row.id).names() : [];

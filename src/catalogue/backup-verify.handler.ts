@@ -38,7 +38,7 @@ export class BackupVerifyHandler implements JobHandler {
   async runStep(step: StepContext): Promise<StepOutcome> {
     if (step.stage === 'cleanup') return {};
     const params = step.job.params as BackupVerifyParams;
-    const store = await this.deps.stores.open({ url: params.locationUrl, type: params.internal ? 'internal' : 'external' });
+    const store = await this.deps.stores.openFor({ url: params.locationUrl, internal: params.internal }, step.job);
     switch (step.stage) {
       case 'plan':
         return this.plan(store, step);

@@ -7,7 +7,7 @@ import { BackupEntity, STRATEGY_CONFIG } from '../backup';
 import { BACKUP_DATA_SOURCE } from '../database';
 import { JobError } from '../jobs';
 import { DomainError, isDomainError, parseUuid } from '../kernel';
-import { FoundPlace, ObjectStoreRegistry } from '../storage';
+import { FoundPlace, ObjectStoreRegistry, blaming } from '../storage';
 import { parseRestoreStrategy, parseSource, sourceWith, StrategyConfig } from '../strategy';
 import { FindRequest } from './find-requests';
 
@@ -48,7 +48,8 @@ export class FindService {
       throw new DomainError('Forbidden', 'Only an admin of the whole deployment may see all projects.');
     const secrets = parseRestoreStrategy(request.strategy, this.strategies);
     const source = request.source === undefined ? undefined : sourceWith(parseSource(request.source), secrets);
-    const places = await this.stores.find(source, request.allProjects ? undefined : projectId);
+    const listing = this.stores.find(source, request.allProjects ? undefined : projectId);
+    const places = await (source === undefined ? listing : listing.catch(blaming('source')));
     const rest = places.filter(({ location }) => request.after === undefined || location.url > request.after);
     const asked = rest.slice(0, request.limit);
     const found: FoundBackup[] = [];

@@ -5,7 +5,7 @@ import { ArchiveManifest, readManifest } from '../archive';
 import { BackupCatalogue, BackupEntity, checkName, emptyBackup, STRATEGY_CONFIG } from '../backup';
 import { BACKUP_DATA_SOURCE } from '../database';
 import { DomainError, validationError } from '../kernel';
-import { BackupLocation, ObjectStoreRegistry } from '../storage';
+import { BackupLocation, ObjectStoreRegistry, blaming } from '../storage';
 import { parseRestoreStrategy, parseSource, sourceWith, StrategyConfig } from '../strategy';
 import { ImportRequest } from './import-requests';
 
@@ -28,7 +28,8 @@ export class ImportService {
     const secrets = parseRestoreStrategy(request.strategy, this.strategies);
     const source = sourceWith(parseSource(request.source), secrets);
     const location = await this.stores.locationOfSource(source, projectId);
-    const manifest = await readManifest(await this.stores.open(location));
+    const read = readManifest(await this.stores.open(location));
+    const manifest = await (location.type === 'internal' ? read : read.catch(blaming('source')));
     const row = importedRow(projectId, manifest, location);
     if (request.adopt) row.imported = !isOwn(row, manifest);
     if (request.adopt && row.imported)

@@ -1,6 +1,7 @@
 import { Body, HttpCode, Param, Post, Query, Req, Type } from '@nestjs/common';
 import { Requires } from '../auth';
 import {
+  ACCESS_BODY,
   Answer,
   AnswerContexts,
   ApiCall,
@@ -12,7 +13,7 @@ import {
   modelsOf,
   presentBackup,
   PROJECT_PARAM,
-  readObject,
+  readStrategy,
   specDialect,
   TABLE_PARAM,
 } from '../backup';
@@ -26,8 +27,9 @@ function verifyDoc(dialect: Dialect): CallDoc {
     summary: 'Read a backup whole and recompute every digest',
     description:
       'Answers at once; `verification` says how it goes, and in the end what is damaged, if anything. ' +
-      'While one runs, asking again answers the same.',
+      'While one runs, asking again answers the same. One that lies outside is read with the credentials of the body.',
     params: [PROJECT_PARAM, TABLE_PARAM, BACKUP_PARAM],
+    body: ACCESS_BODY,
     successes: [
       { status: 202, description: 'The backup, its verification RUNNING.', model: modelsOf(dialect).backup },
     ],
@@ -60,8 +62,7 @@ function verificationController(dialect: Dialect): Type<object> {
       @Req() request: HttpRequest,
     ): Promise<Answer> {
       rejectUnknownQuery(query, []);
-      if (body !== undefined) readObject(body, 'The body', []);
-      const view = await this.verifications.verify({ projectId, table }, parseIdParam(id, 'backup_id'));
+      const view = await this.verifications.verify({ projectId, table }, parseIdParam(id, 'backup_id'), readStrategy(body));
       return presentBackup(view, this.contexts.of(request, dialect));
     }
   }

@@ -3,8 +3,9 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { BACKUP_VERIFY_JOB, BackupService, BackupVerifyParams, BackupView, CLOCK, TableAddress, inTransaction } from '../backup';
 import { BACKUP_DATA_SOURCE } from '../database';
-import { JOB_QUEUE, JobQueue } from '../jobs';
+import { JOB_QUEUE, JobQueue, outsideKind } from '../jobs';
 import { Clock, DomainError, Uuid, newId } from '../kernel';
+import { ObjectStoreRegistry } from '../storage';
 
 /** Has backups read whole, to know that they are whole. */
 @Injectable()
@@ -14,15 +15,19 @@ export class VerificationService {
     @Inject(JOB_QUEUE) private readonly queue: JobQueue,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly backups: BackupService,
+    private readonly stores: ObjectStoreRegistry,
   ) {}
 
   /**
    * Asks for a verification; one that runs already serves.
-   * @throws DomainError BackupNotExists; ConflictError if the backup is not CREATED
+   * @param strategy as given: the credentials of an outside place
+   * @throws DomainError BackupNotExists; ConflictError if the backup is not CREATED; ValidationError if the place refuses
    */
-  async verify(address: TableAddress, id: Uuid): Promise<BackupView> {
+  async verify(address: TableAddress, id: Uuid, strategy?: unknown): Promise<BackupView> {
     const seen = await this.backups.describe(address, id);
+    const { location, access } = this.backups.reach(seen.backup, strategy);
     const runs = seen.progress?.state === 'queued' || seen.progress?.state === 'running';
+    if (access.outside && !runs) await this.stores.probeOutside(location, 'read', 'strategy.location');
     const backup = await inTransaction(this.dataSource, async (tx) => {
       const row = await this.backups.lock(tx, address, id);
       if (row.status !== 'CREATED')
@@ -34,7 +39,8 @@ export class VerificationService {
       await tx.save(row);
       const params: BackupVerifyParams = { locationUrl: row.locationUrl, internal: row.internal };
       const { projectId } = address;
-      await this.queue.enqueue(tx, { id: row.verifyJobId, kind: BACKUP_VERIFY_JOB, projectId, subjectId: id, params });
+      const kind = access.outside ? outsideKind(BACKUP_VERIFY_JOB) : BACKUP_VERIFY_JOB;
+      await this.queue.enqueue(tx, { id: row.verifyJobId, kind, projectId, subjectId: id, params, sealed: access.sealed });
       return row;
     });
     await this.queue.wake();

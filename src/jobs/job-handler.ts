@@ -23,6 +23,8 @@ export interface JobView {
   /** Id of the resource that the job works for (a backup's or restore job's id). */
   readonly subjectId: string;
   readonly params: Json;
+  /** A secret that the job works with, sealed by whoever asked for it. It is forgotten when the job ends. */
+  readonly sealed: string | undefined;
   readonly createdAt: number;
   /** W3C `traceparent` of the request that asked for it, where that was traced. */
   readonly traceParent: string | undefined;
@@ -98,9 +100,21 @@ export interface JobHandler {
   failed(job: JobView, error: JobError, tx: EntityManager): Promise<void>;
 }
 
+/** A job to be run. */
+export interface NewJob {
+  readonly id: string;
+  readonly kind: string;
+  readonly projectId: string;
+  readonly subjectId: string;
+  readonly params: Json;
+  readonly rateLimit?: RateLimit | null;
+  /** See `JobView.sealed`. */
+  readonly sealed?: string | undefined;
+}
+
 /** What the API layer asks of the runner. All but `wake` take part in the caller's transaction. */
 export interface JobQueue {
-  enqueue(tx: EntityManager, job: { id: string; kind: string; projectId: string; subjectId: string; params: Json; rateLimit?: RateLimit | null }): Promise<void>;
+  enqueue(tx: EntityManager, job: NewJob): Promise<void>;
   /**
    * Asks for cancellation: the job ends in `failed` with this error after its cleanup, unless its very last step ends before
    * it notices: then it succeeds. A finished job: returns false.

@@ -14,6 +14,7 @@ export interface JobRow {
   readonly stage_index: number;
   readonly error: JobError | null;
   readonly trace_parent: string | null;
+  readonly sealed: string | null;
   readonly created_at: Date;
   readonly started_at: Date | null;
   readonly steps_total: number;
@@ -26,6 +27,7 @@ export function viewOf(row: JobRow): JobView {
     projectId: row.project_id,
     subjectId: row.subject_id,
     params: row.params,
+    sealed: row.sealed ?? undefined,
     createdAt: row.created_at.getTime(),
     traceParent: row.trace_parent ?? undefined,
   };

@@ -19,6 +19,8 @@ export class JobEntity {
   @Column('json') params: unknown;
   /** W3C `traceparent` of the request that asked for the job. */
   @Column('text', { name: 'trace_parent', nullable: true }) traceParent: string | null;
+  /** A secret, sealed; null once the job has ended. */
+  @Column('text', { nullable: true }) sealed: string | null;
   @Column('text') state: JobState;
   /** `queued`, then the handler's stages, or `cleanup`. */
   @Column('text') stage: string;

@@ -1,7 +1,7 @@
 import { DataSource, EntityManager, In } from 'typeorm';
 import { DomainError } from '../kernel';
 import { Logger, currentTraceParent, silentLogger } from '../telemetry';
-import type { JobProgress, JobQueue, Json, RateLimit, RecentJob } from './job-handler';
+import type { JobProgress, JobQueue, NewJob, RateLimit, RecentJob } from './job-handler';
 import { announce, beginFailing, insertSteps, returning } from './job-rows';
 import { JobEntity } from './job.entity';
 
@@ -12,13 +12,10 @@ export class PostgresJobQueue implements JobQueue {
     private readonly log: Logger = silentLogger,
   ) {}
 
-  async enqueue(
-    tx: EntityManager,
-    job: { id: string; kind: string; projectId: string; subjectId: string; params: Json; rateLimit?: RateLimit | null },
-  ): Promise<void> {
+  async enqueue(tx: EntityManager, job: NewJob): Promise<void> {
     await tx.query(
-      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params, bytes_per_second, items_per_second, trace_parent)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params, bytes_per_second, items_per_second, trace_parent, sealed)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
       [
         job.id,
         job.kind,
@@ -28,6 +25,7 @@ export class PostgresJobQueue implements JobQueue {
         job.rateLimit?.bytesPerSecond ?? null,
         job.rateLimit?.itemsPerSecond ?? null,
         currentTraceParent() ?? null,
+        job.sealed ?? null,
       ],
     );
     // A host whose logger knows the request writes its id on this line: so a job is found from a request, and the other way round.

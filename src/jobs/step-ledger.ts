@@ -350,7 +350,7 @@ async function advance(tx: EntityManager, job: JobRow, handler: JobHandler): Pro
 async function markEnded(tx: EntityManager, jobId: string, state: 'succeeded' | 'failed'): Promise<void> {
   await tx.query(
     `UPDATE magnetodb_backup.jobs
-        SET state = $2, finished_at = clock_timestamp(), error = CASE WHEN $2 = 'succeeded' THEN NULL ELSE error END
+        SET state = $2, finished_at = clock_timestamp(), sealed = NULL, error = CASE WHEN $2 = 'succeeded' THEN NULL ELSE error END
       WHERE id = $1`,
     [jobId, state],
   );

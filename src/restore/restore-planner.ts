@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ArchiveManifest, readManifest } from '../archive';
 import { BACKUP_OPTIONS, BackupCatalogue, BackupOptions, backupNotExists, findTable } from '../backup';
-import { BackupSource, DomainError, TableDescription, Uuid, isDomainError } from '../kernel';
-import { BackupLocation, ObjectStoreRegistry } from '../storage';
+import { BackupSource, Credentials, DomainError, TableDescription, Uuid, isDomainError } from '../kernel';
+import { BackupLocation, JobAccess, ObjectStoreRegistry, blaming } from '../storage';
 import { TABLE_BACKEND, TableBackend } from '../tables';
 import { checkPartFits } from './engine/part';
 import { CreateRestoreRequest } from './rest/restore-requests';
@@ -28,18 +28,19 @@ export class RestorePlanner {
 
   /**
    * The archive of a backup in the project's catalogue.
-   * @throws DomainError `BackupNotExists`; `ConflictError` if it is not CREATED; `ValidationError` if the archive is damaged or unknown
+   * @param credentials for a place outside
+   * @throws DomainError `BackupNotExists`; `ConflictError` if it is not CREATED; `ValidationError` if the archive is damaged or unknown, or its place refuses
    */
-  async openBackup(projectId: string, backupId: Uuid | undefined): Promise<Archive> {
+  async openBackup(projectId: string, backupId: Uuid | undefined, credentials: Credentials | undefined): Promise<Archive> {
     const row = backupId === undefined ? null : await this.backups.find(projectId, backupId);
     if (row === null) throw backupNotExists();
     if (row.status !== 'CREATED' || row.restorable === false) {
       throw new DomainError('ConflictError', `The backup is in status ${row.status}: it cannot be restored.`);
     }
-    const archive = await openArchive(this.stores, {
-      type: row.internal ? 'internal' : 'external',
-      url: row.locationUrl,
-    });
+    const location: BackupLocation = row.internal
+      ? { type: 'internal', url: row.locationUrl }
+      : { type: 'external', url: row.locationUrl, ...(credentials === undefined ? {} : { credentials }) };
+    const archive = await openArchive(this.stores, location, 'strategy.location');
     if (archive.manifest.backup_id !== row.id)
       throw new DomainError('ArchiveDamaged', 'The manifest is another backup’s.');
     return archive;
@@ -47,7 +48,12 @@ export class RestorePlanner {
 
   /** The archive at a location. @throws DomainError as `openBackup`, and `Forbidden` for a place that is not allowed */
   async openSource(projectId: string, source: BackupSource): Promise<Archive> {
-    return openArchive(this.stores, await this.stores.locationOfSource(source, projectId));
+    return openArchive(this.stores, await this.stores.locationOfSource(source, projectId), 'source');
+  }
+
+  /** What a job needs to read the archive later. @throws DomainError `ValidationError` if there are credentials, and no key to seal them with */
+  accessTo({ location }: Archive, projectId: string): JobAccess {
+    return this.stores.accessFor(location, projectId);
   }
 
   /** What the restore would do; `trusted`: may native files go into the tables as they are? A conflict is part of the answer; everything else that is wrong is thrown. */
@@ -127,7 +133,12 @@ function itemByItem({ part, onExisting }: CreateRestoreRequest, target: TableDes
   return onExisting === 'merge' && target !== undefined ? 'a merge goes item by item' : undefined;
 }
 
-/** Reads the manifest at a location. @throws DomainError BackupNotExists if there is none */
-async function openArchive(stores: ObjectStoreRegistry, location: BackupLocation): Promise<Archive> {
-  return { location, manifest: await readManifest(await stores.open(location)) };
+/**
+ * Reads the manifest at a location.
+ * @param field what the request calls the place
+ * @throws DomainError BackupNotExists if there is none; ValidationError if an outside place refuses
+ */
+async function openArchive(stores: ObjectStoreRegistry, location: BackupLocation, field: string): Promise<Archive> {
+  const manifest = readManifest(await stores.open(location));
+  return { location, manifest: await (location.type === 'internal' ? manifest : manifest.catch(blaming(field))) };
 }

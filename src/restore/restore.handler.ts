@@ -57,7 +57,7 @@ export class RestoreHandler implements JobHandler {
     const params = step.job.params as RestoreParams;
     // The source may be what failed: nothing of what a restore leaves behind lies there.
     if (step.stage === 'cleanup') return this.cleanup(step.job, params);
-    const store = await this.deps.stores.open({ url: params.sourceUrl, type: params.internal ? 'internal' : 'external' });
+    const store = await this.deps.stores.openFor({ url: params.sourceUrl, internal: params.internal }, step.job);
     const context: RestoreContext = { backend: this.deps.backend, store, failPoint };
     switch (step.stage) {
       case 'plan':

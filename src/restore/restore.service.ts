@@ -19,7 +19,7 @@ import {
 } from '../backup';
 import { BACKUP_DATA_SOURCE } from '../database';
 import { Clock, DomainError, Uuid, newId, parseUuid } from '../kernel';
-import { JOB_QUEUE, JobQueue } from '../jobs';
+import { JOB_QUEUE, JobQueue, outsideKind } from '../jobs';
 import { StrategyConfig, parseRestoreStrategy, parseSource, sourceWith } from '../strategy';
 import { TABLE_BACKEND, TableBackend } from '../tables';
 import { CreateRestoreRequest } from './rest/restore-requests';
@@ -69,7 +69,7 @@ export class RestoreService {
 
     const archive =
       source === undefined
-        ? await this.planner.openBackup(projectId, request.backupId)
+        ? await this.planner.openBackup(projectId, request.backupId, secrets.credentials)
         : await this.planner.openSource(projectId, source);
     const trusted = archive.location.type === 'internal' || this.policy.allows('restore:native:external', caller);
     const plan = await this.planner.plan(projectId, tableParam, archive, request, trusted);
@@ -164,12 +164,15 @@ export class RestoreService {
       ...(plan.part && { part: plan.part }),
       ...(archive.manifest.native && { format: plan.format }),
     };
+    const kind = archive.manifest.native ? RESTORE_NATIVE_JOB : plan.part === undefined ? RESTORE_JOB : RESTORE_PART_JOB;
+    const { outside, sealed } = this.planner.accessTo(archive, row.projectId);
     await this.queue.enqueue(tx, {
       id: row.jobId,
-      kind: archive.manifest.native ? RESTORE_NATIVE_JOB : plan.part === undefined ? RESTORE_JOB : RESTORE_PART_JOB,
+      kind: outside ? outsideKind(kind) : kind,
       projectId: row.projectId,
       subjectId: row.id,
       params,
+      sealed,
     });
   }
 

@@ -10,10 +10,13 @@ export { MemoryObjectStore, MemoryOptions } from './memory';
 export { AllowListSettings } from './allow-list';
 export { HttpAnswer, HttpConnect, HttpConnectOptions, HttpRequestOptions, ResolvedAddress } from './http-connect';
 export { withCallerToken } from './caller-token';
+export { newCredentialsKey } from './credential-seal';
+export { blaming } from './probe';
 export { FoundPlace } from './found-places';
 export { HomeSwiftOptions, SwiftClient, SwiftObjectStore, TokenSession } from './swift';
 export {
   BackupLocation,
+  JobAccess,
   ObjectStoreRegistry,
   RegistryOptions,
   StorageSettings,

@@ -17,6 +17,7 @@ import {
   validationError,
 } from '../kernel';
 import { AllowList, AllowListSettings, forbidden } from './allow-list';
+import { CredentialSeal } from './credential-seal';
 import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
 import { HttpObjectStore } from './http';
 import { HttpConnect, HttpConnectOptions } from './http-connect';
@@ -25,6 +26,7 @@ import { FoundPlace, placesIn, projectFolder, searchedWithin } from './found-pla
 import { keyChecked } from './key-checked';
 import { ObjectStore, bufferSource } from './object-store';
 import { OwnStore } from './own-store';
+import { Purpose, blaming, probeStore } from './probe';
 import { RetryOptions, retrying } from './retrying';
 import { HomeSwift, HomeSwiftOptions, OutsideSwift, checkSwiftCredentials } from './swift';
 import { S3ObjectStore } from './s3';
@@ -40,6 +42,11 @@ export interface StorageSettings extends AllowListSettings {
   readonly internalCredentials?: Credentials;
   /** How the own store is used where it is a Swift. */
   readonly internalSwift?: HomeSwiftOptions;
+  /**
+   * Keys that seal the credentials of requests while jobs need them: `id:base64 of 32 bytes`; the first seals, all open, so that keys can be changed
+   * one after another. All processes have the same. Empty: no job takes credentials.
+   */
+  readonly credentialsKeys?: readonly string[];
   /** How calls to stores are tried again. */
   readonly retry?: RetryOptions;
 }
@@ -52,6 +59,20 @@ export interface BackupLocation {
   readonly credentials?: Credentials;
   /** The trust by which a job acts for the user who asked for it, where the own store is a Swift of trusting users. */
   readonly trustId?: string;
+}
+
+/** A place as a job keeps it. */
+export interface JobPlace {
+  readonly url: string;
+  readonly internal: boolean;
+}
+
+/** What a job has to be given so that any process can open its place. */
+export interface JobAccess {
+  /** Does it lie where processes of the first versions cannot go? */
+  readonly outside: boolean;
+  /** The request's credentials, sealed for this place and project. */
+  readonly sealed?: string;
 }
 
 /** What an adapter is asked to open. */
@@ -98,6 +119,7 @@ export class ObjectStoreRegistry {
   /** The operator's own store lies where the operator says. */
   private readonly inside: HttpConnect;
   private readonly outside: HttpConnect;
+  private readonly seal: CredentialSeal;
 
   /** @throws DomainError `ValidationError` for settings that cannot be. Touches nothing outside the process. */
   constructor(
@@ -105,6 +127,7 @@ export class ObjectStoreRegistry {
     private readonly options: RegistryOptions = {},
   ) {
     this.allowed = new AllowList(settings);
+    this.seal = new CredentialSeal(settings.credentialsKeys ?? []);
     const swifts = new OutsideSwift();
     this.adapters = { ...BUILT_IN, swift: ({ root, credentials, http }) => swifts.open(root, credentials, http), ...options.adapters };
     this.inside = new HttpConnect(options.http);
@@ -172,6 +195,31 @@ export class ObjectStoreRegistry {
     const root = parseLocationUrl(location.url, 'the location of the backup');
     const bare = location.type === 'internal' ? await this.openOwn(await this.movedTo(root), location.trustId) : await this.openOutside(root, location.credentials);
     return this.wrapped(bare, location);
+  }
+
+  /**
+   * What a job needs to open the place of a request later.
+   * @throws DomainError `ValidationError` if there are credentials, and no key to seal them with
+   */
+  accessFor({ type, url, credentials }: BackupLocation, projectId: string): JobAccess {
+    if (type === 'internal') return { outside: false };
+    const outside = parseLocationUrl(url, 'the location of the backup').kind !== 'file';
+    return credentials === undefined ? { outside } : { outside, sealed: this.seal.seal(credentials, { projectId, url }) };
+  }
+
+  /** Opens the place of a job. @throws DomainError as `open`; `StorageError` if its credentials cannot be opened */
+  async openFor({ url, internal }: JobPlace, { projectId, sealed }: { readonly projectId: string; readonly sealed: string | undefined }): Promise<ObjectStore> {
+    if (internal) return this.open({ type: 'internal', url });
+    return this.open({ type: 'external', url, ...(sealed === undefined ? {} : { credentials: this.seal.open(sealed, { projectId, url }) }) });
+  }
+
+  /**
+   * Can a job do its work at an outside place, with these credentials? It does not try again: whoever asks wants an answer.
+   * @throws DomainError `ValidationError` naming the field for what will not get better, `StorageError` for what may; as `locationOf`
+   */
+  async probeOutside(location: BackupLocation, purpose: Purpose, field: string): Promise<void> {
+    const bare = await this.openOutside(parseLocationUrl(location.url, field), location.credentials);
+    await probeStore(keyChecked(this.options.decorate?.(bare, location) ?? bare), purpose).catch(blaming(field));
   }
 
   private wrapped(store: ObjectStore, location: BackupLocation): ObjectStore {

@@ -58,15 +58,19 @@ export interface ServerOptions extends Partial<Omit<BackupRestoreOptions, 'datab
   /** Jobs wait in the queue for ever. */
   readonly apiOnly?: boolean;
   readonly wrapBackend?: (backend: TableBackend) => TableBackend;
+  /** Another server, whose database and tables it shares as another process would. To be stopped before that one. */
+  readonly joins?: ManagementServer;
+  /** Beside the folder that users may name. */
+  readonly storage?: Partial<BackupRestoreOptions['storage']>;
 }
 
 export async function startManagement(options: ServerOptions = {}): Promise<ManagementServer> {
-  const { platform = 'fastify', policyRules, apiOnly = false, wrapBackend, ...rest } = options;
+  const { platform = 'fastify', policyRules, apiOnly = false, wrapBackend, joins, storage, ...rest } = options;
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'management-')));
   const [objects, outside] = [join(folder, 'objects'), join(folder, 'outside')];
   await mkdir(objects);
   await mkdir(outside);
-  const database = await createTestDatabase();
+  const database = joins === undefined ? await createTestDatabase() : { url: joins.databaseUrl, drop: async () => undefined };
   const postgres = await createPostgresTableBackend({ connectionString: database.url });
   const backend = wrapBackend?.(postgres) ?? postgres;
   const plugin: BackupRestoreOptions = {
@@ -80,7 +84,7 @@ export async function startManagement(options: ServerOptions = {}): Promise<Mana
       adminProjectId: 'ops',
       ...(policyRules ? { policyRules } : {}),
     },
-    storage: { internalUrl: pathToFileURL(objects).href, allowedFolders: [outside], allowedHosts: [] },
+    storage: { internalUrl: pathToFileURL(objects).href, allowedFolders: [outside], allowedHosts: [], ...storage },
   };
 
   @Module({
@@ -190,8 +194,8 @@ export class ManagementClient {
     return this.get(`${this.table(table)}/backups/${String(id)}`);
   }
 
-  deleteBackup(table: string, id: unknown, query = ''): Promise<Answer> {
-    return this.send('DELETE', `${this.table(table)}/backups/${String(id)}${query}`);
+  deleteBackup(table: string, id: unknown, query = '', body?: Json): Promise<Answer> {
+    return this.send('DELETE', `${this.table(table)}/backups/${String(id)}${query}`, body);
   }
 
   createRestore(table: string, body: Json): Promise<Answer> {

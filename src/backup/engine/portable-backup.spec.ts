@@ -103,11 +103,13 @@ const copy = (): Promise<void> =>
     },
   });
 
+const plan = () => planBackup(context(), target, { backupId: ID, startedAt: 0 }, { targetBytes: 1, maxRanges: 1 });
+
 const seal = () => sealBackup(context(), target, 1, facts, signal);
 
 describe('a portable backup', () => {
   it('writes every name down before the first byte, data first, manifest last', async () => {
-    await planBackup(context(), target, { backupId: ID, startedAt: 0 }, { targetBytes: 1, maxRanges: 1 });
+    await plan();
     await copy();
     await seal();
     const names = log.filter((line) => line.startsWith('put ')).map((line) => line.slice('put '.length));
@@ -119,6 +121,7 @@ describe('a portable backup', () => {
   });
 
   it('takes away what was stored and never committed, before there is a manifest', async () => {
+    await plan();
     await copy();
     const stray = await encodeChunk([Buffer.from('stray\n')], 'none');
     ledger.intended.add(stray.name);
@@ -131,6 +134,7 @@ describe('a portable backup', () => {
   });
 
   it('keeps the manifest that is there when it is sealed again', async () => {
+    await plan();
     await copy();
     const first = await seal();
     log.length = 0;
@@ -138,8 +142,16 @@ describe('a portable backup', () => {
     expect(log).toEqual([]);
   });
 
+  it('whose folder was deleted under it is none, also where a store makes folders by itself', async () => {
+    await plan();
+    for (const name of ledger.intended) await store.delete(name);
+    await copy();
+    await expect(seal()).rejects.toMatchObject({ code: 'StorageError', transient: false, message: expect.stringContaining('deleted while it was being made') });
+    expect(await store.head('manifest.json')).toBeUndefined();
+  });
+
   it.each<[string, () => Promise<unknown>]>([
-    ['planned', () => planBackup(context(), target, { backupId: ID, startedAt: 0 }, { targetBytes: 1, maxRanges: 1 })],
+    ['planned', plan],
     ['sealed', seal],
   ])('is of one content: replaced by the time it is %s, the table has changed', async (_when, step) => {
     generation = 'second';
@@ -148,6 +160,7 @@ describe('a portable backup', () => {
   });
 
   it('counts a chunk once for its range and once for the table', async () => {
+    await plan();
     await copy();
     const manifest = await seal();
     const digest = new TableDigest();
@@ -156,7 +169,7 @@ describe('a portable backup', () => {
   });
 
   it('given up, leaves nothing that it ever intended', async () => {
-    await planBackup(context(), target, { backupId: ID, startedAt: 0 }, { targetBytes: 1, maxRanges: 1 });
+    await plan();
     await copy();
     const names = [...ledger.intended];
     expect(names).toHaveLength(2);

@@ -6,6 +6,7 @@ import {
   RangeSummary,
   deleteArchive,
   encodeChunk,
+  STARTED_NAME,
   readManifest,
   writeManifest,
   writeStarted,
@@ -148,6 +149,7 @@ export async function sealBackup(
   await removeStrays(context, signal);
   const there = await readManifestIfThere(context.store);
   if (there !== undefined) return there;
+  await checkStillThere(context.store);
   const totals = await addUp(context.ledger, rangeCount);
   context.failPoint('backup.seal.before-manifest');
   const store = recordingStore(context.store, context.ledger);
@@ -172,6 +174,12 @@ async function removeStrays(context: BackupContext, signal: AbortSignal): Promis
     await context.store.delete(name, signal);
     await context.ledger.forget(name);
   }
+}
+
+/** A store that makes folders or containers as they are needed would let a backup end whose beginning was deleted under it. */
+async function checkStillThere(store: ObjectStore): Promise<void> {
+  if ((await store.head(STARTED_NAME)) !== undefined) return;
+  throw new DomainError('StorageError', 'what the backup had stored is gone: its folder or container was deleted while it was being made');
 }
 
 async function readManifestIfThere(store: ObjectStore): Promise<ArchiveManifest | undefined> {

@@ -94,7 +94,7 @@ export interface CallDoc {
   readonly description?: string;
   readonly params?: readonly ParamDoc[];
   readonly query?: readonly QueryDoc[];
-  readonly body?: { readonly model: Type; readonly examples: Readonly<Record<string, unknown>> };
+  readonly body?: { readonly model: Type; readonly examples: Readonly<Record<string, unknown>>; readonly optional?: boolean };
   readonly successes: readonly SuccessDoc[];
   /** Beside those of every call: status → what it means here; an empty text takes the general one. */
   readonly errors: Readonly<Record<number, string>>;
@@ -142,7 +142,7 @@ export function ApiCall(doc: CallDoc): MethodDecorator {
     ),
     ...(doc.query ?? []).map((query) => ApiQuery({ ...query, required: false })),
     ...(doc.body
-      ? [ApiBody({ schema: { $ref: getSchemaPath(doc.body.model) }, examples: examplesOf(doc.body.examples) })]
+      ? [ApiBody({ required: doc.body.optional !== true, schema: { $ref: getSchemaPath(doc.body.model) }, examples: examplesOf(doc.body.examples) })]
       : []),
     ...doc.successes.map(successResponse),
     ...errors.map(([status, words]) => errorResponse(Number(status), words || (ERROR_WORDS[Number(status)] ?? ''))),

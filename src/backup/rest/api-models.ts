@@ -210,6 +210,20 @@ export const RESTORE_STRATEGY_REQUEST: KeySchema = {
   },
 };
 
+/** What calls on a backup outside are told beside its id. */
+const BackupAccessModel = apiModel('BackupAccess', { strategy: RESTORE_STRATEGY_REQUEST });
+
+/** A body of such a call: wanted only where the place asks for credentials. */
+export const ACCESS_BODY = {
+  model: BackupAccessModel,
+  optional: true,
+  examples: {
+    'with the credentials of its place': {
+      strategy: { location: { credentials: { access_key_id: 'AKIA…', secret_access_key: '…' } } },
+    },
+  },
+} as const;
+
 const JOB_CHANGE_KEYS: Record<string, KeySchema> = {
   // Written out here: a reference beside `nullable` would not admit null.
   rate_limit: {
@@ -241,6 +255,7 @@ export interface BackupModels {
   readonly importBackup: Type;
   readonly jobChange: Type;
   readonly backupChange: Type;
+  readonly backupAccess: Type;
 }
 
 /** The name of a dialect's model: both dialects stand in one document. */
@@ -274,6 +289,7 @@ function backupModels(dialect: Dialect): BackupModels {
     }),
     jobChange: JobChangeModel,
     backupChange: BackupChangeModel,
+    backupAccess: BackupAccessModel,
   };
 }
 

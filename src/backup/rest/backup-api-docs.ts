@@ -1,6 +1,6 @@
 import { BACKUP_STATUSES } from '../backup.entity';
 import { CallDoc, ID_PATTERN, pageQueries, PROJECT_PARAM, QueryDoc, TABLE_PARAM } from './api-docs';
-import { modelsOf } from './api-models';
+import { ACCESS_BODY, modelsOf } from './api-models';
 import { DEFAULT_PAGE, MAX_PAGE } from './backup-requests';
 import { Dialect } from './dialect';
 
@@ -106,8 +106,11 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
       operationId: operation('delete_backup'),
       tag: TAG,
       summary: 'Delete a backup',
-      description: 'One that is being made is cancelled and removed. Once all is gone, the backup answers 404.',
+      description:
+        'One that is being made is cancelled and removed. Once all is gone, the backup answers 404. One that lies outside is removed with the ' +
+        'credentials of the body; they are tried out first.',
       params: ofBackup,
+      body: ACCESS_BODY,
       query: [
         {
           name: 'purge',

@@ -7,6 +7,7 @@ import { ApiCall } from './api-docs';
 import { backupCallDocs } from './backup-api-docs';
 import { parseBackupChange, parseBackupList, parseCreateBackup, parseDeleteBackup } from './backup-requests';
 import { presentBackup, presentBackupPage } from './backup.presenter';
+import { readStrategy } from './json-body';
 import { deployedDialect, Dialect, specDialect } from './dialect';
 import { ManagementController } from './management.controller';
 import { Answer } from './presenting';
@@ -96,12 +97,14 @@ function tableBackupsController(dialect: Dialect): Type<object> {
       @Param('table') table: string,
       @Param('backup_id') id: string,
       @Query() query: QueryParameters,
+      @Body() body: unknown,
       @Req() request: HttpRequest,
     ): Promise<Answer> {
       const view = await this.backups.delete(
         { projectId, table },
         parseIdParam(id, 'backup_id'),
         parseDeleteBackup(query),
+        readStrategy(body),
       );
       return presentBackup(view, this.contexts.of(request, dialect));
     }

@@ -17,6 +17,11 @@ export function readObject(value: unknown, where: string, known: readonly string
   return value as JsonBody;
 }
 
+/** The `strategy` of a body that may be missing and has no other key. As given; the strategy room reads it. */
+export function readStrategy(body: unknown): unknown {
+  return body === undefined ? undefined : valueOf(readObject(body, 'The body', ['strategy']), 'strategy');
+}
+
 /** The value of a key; undefined if it is absent. `null` is a value, not an absence. */
 export function valueOf(body: JsonBody, key: string): unknown {
   return Object.hasOwn(body, key) ? body[key] : undefined;

@@ -34,12 +34,12 @@ export function isBehindEnd(error: unknown): boolean {
   return (error as ServiceError).$metadata?.httpStatusCode === 416;
 }
 
-/** An error of the SDK as ours. What the service says in its own words is kept as the cause: it may repeat parts of what was sent. */
+/** An error of the SDK as ours. Of what the service says only the code is kept for the log: the rest repeats keys and what was signed. */
 export function s3Error(error: unknown): DomainError {
   if (isDomainError(error)) return error;
   const { name, $metadata, $response } = error as ServiceError;
   const status = $metadata?.httpStatusCode ?? 0;
-  const options = { cause: error };
+  const options = { cause: new Error(`${/^\w{1,64}$/.test(name) ? name : 'an error'} (status ${status})`) };
   if (FULL.has(name) || status === 413 || status === 507) return new DomainError('StorageFull', 'no room left in the bucket', options);
   const message = MESSAGES[name];
   if (message !== undefined) return new DomainError('StorageError', message, options);
