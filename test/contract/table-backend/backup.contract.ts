@@ -7,6 +7,7 @@ import {
   code,
   decoded,
   digestOf,
+  expiryOf,
   freshTable,
   itemTexts,
   load,
@@ -97,7 +98,7 @@ export function describeBackups(make: MakeHarness): void {
       const estimated = ranges.reduce((sum, range) => sum + range.estimatedItems, 0);
       expect(estimated).toBeGreaterThan(items.length / 3);
       // New items, wherever they lie, are in one range too.
-      const late = ['', 'hash-0', 'hash-150x', 'zzz'].map((hash) => plainItem(hash, -1, { late: s('x') }));
+      const late = ['!', 'hash-0', 'hash-150x', 'zzz'].map((hash) => plainItem(hash, -1, { late: s('x') }));
       await put(backend, ref, late);
       expect((await readRanges(backend, handle, ranges)).flat()).toHaveLength(items.length + late.length);
     });
@@ -150,7 +151,9 @@ export function describeBackups(make: MakeHarness): void {
       for (const block of blocks) {
         const lines = linesOf([block]).map((line) => decodeLine(INDEXED, Buffer.from(line)));
         expect(block.itemCount).toBe(lines.length);
-        expect(block.expiringCount).toBe(lines.filter((line) => line.expiresAt === expiresAt).length);
+        const expiring = lines.filter((line) => line.expiresAt !== undefined);
+        expect(expiring.map((line) => line.expiresAt)).toEqual(expiring.map(() => expiryOf(harness(), expiresAt)));
+        expect(block.expiringCount).toBe(expiring.length);
         const digest = new TableDigest();
         for (const line of lines) digest.add(line.bucket, itemDigest(line.canonical));
         expect(block.digest.equals(digest)).toBe(true);

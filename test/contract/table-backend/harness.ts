@@ -23,6 +23,10 @@ export interface TableBackendHarness {
   now(): number;
   /** Lets so much time pass for the adapter. */
   pass(seconds: number): Promise<void>;
+  /** How far an expiry that is read back may be off, in seconds. Default 0. */
+  readonly expiryTolerance?: number;
+  /** May a hash key be empty? Default true. */
+  readonly emptyHashKeys?: boolean;
   cleanup(): Promise<void>;
 }
 
@@ -147,6 +151,12 @@ export function digestOf(schema: TableSchema, items: readonly Item[]): TableDige
     digest.add(bucket, itemDigest);
   }
   return digest;
+}
+
+/** Matches an expiry as the adapter gives it back. */
+export function expiryOf({ expiryTolerance = 0 }: TableBackendHarness, at: number): number {
+  const matcher = { asymmetricMatch: (value: unknown) => typeof value === 'number' && Math.abs(value - at) <= expiryTolerance };
+  return (expiryTolerance === 0 ? at : matcher) as number;
 }
 
 /** All items of a table by scanning. */

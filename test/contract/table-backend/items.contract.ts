@@ -4,6 +4,7 @@ import {
   MakeHarness,
   b,
   code,
+  expiryOf,
   freshTable,
   itemOf,
   n,
@@ -28,7 +29,7 @@ const EVERY_TYPE: Record<string, AttributeValue> = {
   noBytes: { type: 'B', value: '' },
   ss: { type: 'SS', value: ['', 'a', 'ä', '🎉'] },
   ns: { type: 'NS', value: ['-1', '0.5', '1E39'] },
-  bs: { type: 'BS', value: ['', 'AAE=', '/w=='] },
+  bs: { type: 'BS', value: ['', '/w==', 'AAE='] },
   ssm: {
     type: 'SSM',
     value: new Map([
@@ -69,11 +70,12 @@ export function describeItems(make: MakeHarness): void {
       ['N', n('1E999999999'), n('1E999999998')],
       ['B', b(0, 255), b(0)],
     ] as const)('have keys of type %s, any of them', async (type, key, other) => {
-      const { backend } = harness();
+      const { backend, emptyHashKeys = true } = harness();
       for (const [hash, range, otherRange] of [
         [key, n(1), n(2)],
         [s('h'), key, other],
       ] as const) {
+        if (hash.value === '' && !emptyHashKeys) continue;
         const schema = schemaOf(
           { h: hash.type === 'S' ? 'S' : type, r: range.type === 'N' && range !== key ? 'N' : type },
           'h',
@@ -213,10 +215,11 @@ export function describeItems(make: MakeHarness): void {
       const { backend, now, pass } = harness();
       const ref = await freshTable(backend, INDEXED);
       const expiresAt = now() + 10;
+      const expiry = expiryOf(harness(), expiresAt);
       const item = plainItem('a', 1, { i: n(1) });
       await backend.putItem(ref, item, { expiresAt });
       await backend.putItem(ref, plainItem('a', 2, { i: n(2) }), {});
-      expect(await backend.getItem(ref, item, consistent)).toEqual({ item, expiresAt });
+      expect(await backend.getItem(ref, item, consistent)).toEqual({ item, expiresAt: expiry });
       expect((await backend.describeTable(ref)).itemCount).toBe(2);
       await pass(10);
       expect(await backend.getItem(ref, item, consistent)).toBeUndefined();
@@ -259,13 +262,13 @@ export function describeItems(make: MakeHarness): void {
       const at = now() + 1000;
       await backend.putItem(ref, key, { expiresAt: at });
       await backend.updateItem(ref, key, new Map([['v', { action: 'PUT', value: s('x') }]]), {});
-      expect(await expiry()).toBe(at);
+      expect(await expiry()).toEqual(expiryOf(harness(), at));
       await backend.updateItem(ref, key, new Map([['v', { action: 'PUT', value: s('y') }]]), { expiresAt: at + 5 });
-      expect(await expiry()).toBe(at + 5);
+      expect(await expiry()).toEqual(expiryOf(harness(), at + 5));
       await backend.putItem(ref, key, {});
       expect(await expiry()).toBeUndefined();
       await backend.putItems(ref, [{ item: key, expiresAt: at }]);
-      expect(await expiry()).toBe(at);
+      expect(await expiry()).toEqual(expiryOf(harness(), at));
     });
 
     it('are swept away, and others are not', async () => {

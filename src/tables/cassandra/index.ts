@@ -1,0 +1,2 @@
+export { createCassandraTableBackend } from './cassandra-table-backend';
+export { CassandraTableBackendOptions, Consistency } from './options';

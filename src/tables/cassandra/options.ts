@@ -1,0 +1,45 @@
+import type { ConnectionOptions } from 'node:tls';
+import { Clock, systemClock } from '../../kernel';
+
+/** How to reach the Cassandra cluster (4.1 or newer) that keeps the tables. */
+export interface CassandraTableBackendOptions {
+  /** `host` or `host:port` of some nodes; the others are found. */
+  readonly contactPoints: readonly string[];
+  /** The data centre to talk to. */
+  readonly dataCenter: string;
+  readonly credentials?: { readonly username: string; readonly password: string };
+  /** Options of Node's TLS; undefined: connections are not encrypted. */
+  readonly tls?: ConnectionOptions;
+  /** Of reads and writes. Default LOCAL_QUORUM. */
+  readonly consistency?: Consistency;
+  /**
+   * Replication of keyspaces that are made, as CQL's map of names and values. Default: three copies in `dataCenter`
+   * (`NetworkTopologyStrategy`).
+   */
+  readonly replication?: Readonly<Record<string, string | number>>;
+  /** Decides what has expired. Default: the system's. (Locks go by the server's clock.) */
+  readonly clock?: Clock;
+  /** A call to the cluster that takes longer ends in `ServiceUnavailable`. Milliseconds, default 12,000. */
+  readonly requestTimeoutMillis?: number;
+  /**
+   * The cluster's own `write_request_timeout`: for so long after the end of a process a write of it may still land. Milliseconds, default
+   * 2,000.
+   */
+  readonly clusterWriteTimeoutMillis?: number;
+}
+
+export type Consistency = 'ONE' | 'LOCAL_ONE' | 'QUORUM' | 'LOCAL_QUORUM' | 'EACH_QUORUM' | 'ALL';
+
+export type ResolvedOptions = Required<Omit<CassandraTableBackendOptions, 'credentials' | 'tls'>> &
+  Pick<CassandraTableBackendOptions, 'credentials' | 'tls'>;
+
+export function resolveOptions(options: CassandraTableBackendOptions): ResolvedOptions {
+  return {
+    ...options,
+    consistency: options.consistency ?? 'LOCAL_QUORUM',
+    replication: options.replication ?? { class: 'NetworkTopologyStrategy', [options.dataCenter]: 3 },
+    clock: options.clock ?? systemClock,
+    requestTimeoutMillis: options.requestTimeoutMillis ?? 12_000,
+    clusterWriteTimeoutMillis: options.clusterWriteTimeoutMillis ?? 2_000,
+  };
+}

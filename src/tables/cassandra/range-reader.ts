@@ -1,0 +1,108 @@
+import { types } from 'cassandra-driver';
+import { ItemBlock, LineBlockBuilder, canonicalItem, canonicalKey, isDomainError } from '../../kernel';
+import { KeyRange, ReadRangeOptions, TableHandle } from '../table-backend';
+import { ReadRow, readRow } from './codec';
+import { isVanished, tableChanged } from './errors';
+import { Layout } from './layout';
+import { Position, Slice, formatPosition, parsePosition, positionOf, slicesOf } from './positions';
+import { Content } from './registry';
+import { Services, expiryCutoff } from './services';
+
+const DEFAULT_BLOCK_BYTES = 1024 * 1024;
+/** Rows of a page before the weight of rows is known, and at most. */
+const FIRST_PAGE_ROWS = 50;
+const MAX_PAGE_ROWS = 5_000;
+
+/** A row, and the position behind it. */
+export interface RangeRow extends ReadRow {
+  readonly position: Position;
+}
+
+export interface RowsOptions {
+  /** A page holds about so many bytes. */
+  readonly pageBytes: number;
+  readonly maxPageRows?: number;
+}
+
+/** Reads stretches of a content in the order of the ring. */
+export class RangeReader {
+  constructor(private readonly services: Services) {}
+
+  /** As the port's `readRange`. */
+  async *read(handle: TableHandle, range: KeyRange, options: ReadRangeOptions): AsyncGenerator<ItemBlock> {
+    const { signal, digestOnly = false, blockBytes = DEFAULT_BLOCK_BYTES } = options;
+    signal?.throwIfAborted();
+    const cutoff = options.expiryCutoff ?? expiryCutoff(this.services);
+    const content = await this.services.contents.requireReadable(handle.generation);
+    const { layout, schema } = content;
+    const start = options.after ?? range.start;
+    const builder = new LineBlockBuilder({ digestOnly });
+    let behind: Position | undefined;
+    try {
+      for await (const page of this.pages(layout, bound(start, layout), bound(range.end, layout), { pageBytes: blockBytes })) {
+        signal?.throwIfAborted();
+        // What was read before the content went away is whole; what comes afterwards is not.
+        await this.services.contents.requireReadable(handle.generation);
+        for (const { item, expiresAt, position } of page) {
+          if (expiresAt !== undefined && expiresAt <= cutoff) continue;
+          builder.add(canonicalItem(item), canonicalKey(schema, item), expiresAt);
+          behind = position;
+          if (builder.byteLength < blockBytes) continue;
+          yield builder.take(formatPosition(position));
+          signal?.throwIfAborted();
+        }
+      }
+      if (builder.itemCount > 0 && behind) yield builder.take(formatPosition(behind));
+    } catch (error) {
+      throw isVanished(error) ? tableChanged() : error;
+    }
+  }
+
+  /** Pages of the rows behind `from`, up to and with `to`. */
+  async *pages(layout: Layout, from: Position | undefined, to: Position | undefined, options: RowsOptions): AsyncGenerator<RangeRow[]> {
+    const { session } = this.services;
+    const siblings = async (hash: unknown): Promise<unknown[]> => {
+      const { cql } = layout.hash;
+      const rows = await session.read(`SELECT DISTINCT ${cql} FROM ${layout.cqlName} WHERE token(${cql}) = token(?)`, [hash]);
+      return rows.map((row) => (row.values() as unknown[])[0]);
+    };
+    const weight = { rows: 0, bytes: 0 };
+    for await (const slice of slicesOf(layout, from, to, siblings)) yield* this.slicePages(layout, slice, options, weight);
+  }
+
+  private async *slicePages(layout: Layout, slice: Slice, options: RowsOptions, weight: { rows: number; bytes: number }): AsyncGenerator<RangeRow[]> {
+    const query = `SELECT ${layout.selection} FROM ${layout.cqlName} WHERE ${slice.where}`;
+    let pageState: string | undefined;
+    do {
+      const fetchSize = Math.min(options.maxPageRows ?? MAX_PAGE_ROWS, pageRows(weight, options.pageBytes));
+      const page = await this.services.session.page(query, slice.params, { fetchSize, ...(pageState === undefined ? {} : { pageState }) });
+      const rows = page.rows.map((row) => rangeRow(layout, row));
+      weight.rows += rows.length;
+      for (const { bytes } of rows) weight.bytes += bytes;
+      if (rows.length > 0) yield rows;
+      pageState = page.pageState;
+    } while (pageState !== undefined);
+  }
+}
+
+function rangeRow(layout: Layout, row: types.Row): RangeRow {
+  return { ...readRow(layout, row), position: positionOf(row.values() as unknown[], layout) };
+}
+
+function pageRows({ rows, bytes }: { rows: number; bytes: number }, pageBytes: number): number {
+  if (rows === 0) return FIRST_PAGE_ROWS;
+  return Math.max(1, Math.min(MAX_PAGE_ROWS, Math.ceil(pageBytes / Math.max(1, bytes / rows))));
+}
+
+function bound(text: string | null, layout: Layout): Position | undefined {
+  return text === null ? undefined : parsePosition(text, layout);
+}
+
+/** The content of a handle, for calls that need no more. */
+export async function readableContent({ contents }: Services, handle: TableHandle): Promise<Content> {
+  try {
+    return await contents.requireReadable(handle.generation);
+  } catch (error) {
+    throw isDomainError(error, 'ValidationError') ? tableChanged() : error;
+  }
+}

@@ -1,0 +1,187 @@
+import { Item, validationError } from '../../kernel';
+import { Cells, EXTRA_CELLS, encodeCells, encodeKey, encodeScalar, readRow } from './codec';
+import { IndexColumn, KeyColumn, Layout, keyValues } from './layout';
+import { keyBytes } from './positions';
+import { Services } from './services';
+import { Statement } from './session';
+import { toDecimal } from './decimal';
+
+/** The last second that Cassandra's default storage format can name. */
+export const LATEST_EXPIRY = 2_147_483_645;
+
+/** Rows of one batch, all of one partition. */
+const GROUP_ROWS = 40;
+/** Bytes of items of such a batch: clusters refuse batches of 50 KiB unless told otherwise. */
+const GROUP_BYTES = 32 * 1024;
+/** Batches on their way at once, of one call. */
+export const GROUPS_AT_ONCE = 32;
+
+/** The row of a key as a write finds it; without an item: there is none. */
+export interface FoundRow {
+  readonly key: readonly unknown[];
+  readonly item: Item | undefined;
+  /** Seconds since the epoch. */
+  readonly expiresAt: number | undefined;
+  /** As `encodeCells` gives them. */
+  readonly cells: Cells;
+}
+
+/** The rows of one item: its own, and one for each index whose attribute it has. */
+export class RowWrites {
+  private readonly cellNames: readonly string[];
+
+  constructor(
+    private readonly services: Services,
+    private readonly layout: Layout,
+  ) {
+    this.cellNames = [...layout.others.map(({ cql }) => cql), ...EXTRA_CELLS];
+  }
+
+  /** Its key, if it can be written. @throws DomainError ValidationError */
+  keyOf(item: Item, expiresAt: number | null): unknown[] {
+    checkExpiry(expiresAt);
+    return encodeKey(this.layout, keyValues(this.layout, item));
+  }
+
+  async find(keyOrItem: Item): Promise<FoundRow> {
+    const { layout } = this;
+    const key = encodeKey(layout, keyValues(layout, keyOrItem));
+    const query = `SELECT ${layout.selection}, attr_exist FROM ${layout.cqlName} WHERE ${layout.baseRow}`;
+    const [row] = await this.services.session.read(query, key);
+    if (!row) return { key, item: undefined, expiresAt: undefined, cells: this.cellNames.map(() => null) };
+    const { item, expiresAt } = readRow(layout, row);
+    return { key, item, expiresAt, cells: (row.values() as unknown[]).slice(-this.cellNames.length) };
+  }
+
+  /** Writes the item over the row that was found. @returns was the row still so? */
+  async putIfUnchanged(found: FoundRow, item: Item, expiresAt: number | null): Promise<boolean> {
+    checkExpiry(expiresAt);
+    const ttl = this.ttl(expiresAt);
+    // It has expired by the time that it would be written: as if it had been there and were gone.
+    if (ttl === undefined) return this.deleteIfUnchanged(found);
+    const cells = encodeCells(this.layout, item);
+    const { query, params } = this.update(this.layout.baseRow, found.key, cells, ttl);
+    const statements = [{ query: `${query} IF ${this.condition()}`, params: [...params, ...found.cells] }];
+    return this.swap([...statements, ...this.marker(found.key, ttl), ...this.indexChanges(found, item, cells, ttl)]);
+  }
+
+  async deleteIfUnchanged(found: FoundRow): Promise<boolean> {
+    const query = `DELETE FROM ${this.layout.cqlName} WHERE ${this.layout.baseRow} IF ${this.condition()}`;
+    return this.swap([{ query, params: [...found.key, ...found.cells] }, ...this.indexChanges(found, undefined, [], 0)]);
+  }
+
+  /** The statements that write an item whatever is there; only for tables without index rows. */
+  put(item: Item, key: readonly unknown[], expiresAt: number | null): Statement[] {
+    const ttl = this.ttl(expiresAt);
+    if (ttl === undefined) return [{ query: `DELETE FROM ${this.layout.cqlName} WHERE ${this.layout.baseRow}`, params: key }];
+    return [this.update(this.layout.baseRow, key, encodeCells(this.layout, item), ttl), ...this.marker(key, ttl)];
+  }
+
+  /**
+   * The statements that write an item and its index rows with that write time (microseconds), as if there were no row: maps and sets are added to.
+   * What expires later than Cassandra can name expires then; what has expired is left out.
+   * @param cells as `encodeCells` gives them; unset ones are not written
+   */
+  load(item: Item, key: readonly unknown[], cells: Cells, expiresAt: number | null, writtenAt: number): Statement[] {
+    const ttl = this.ttl(expiresAt === null ? null : Math.min(expiresAt, LATEST_EXPIRY));
+    if (ttl === undefined) return [];
+    const { layout } = this;
+    const added = this.cellNames.map((name, index) => (this.isCollection(index) ? `${name} = ${name} + ?` : `${name} = ?`)).join(', ');
+    const update = `UPDATE ${layout.cqlName} USING TIMESTAMP ${writtenAt} AND TTL ? SET ${added} WHERE`;
+    const statements = [{ query: `${update} ${layout.baseRow}`, params: [ttl, ...cells, ...key] }];
+    for (const index of layout.indexRows ? layout.indexes : []) {
+      const value = item.get(index.attribute.name)?.value;
+      if (typeof value === 'string') statements.push({ query: `${update} ${this.indexRow}`, params: [ttl, ...cells, ...indexKey(index, key, value)] });
+    }
+    return statements;
+  }
+
+  private isCollection(cell: number): boolean {
+    return (this.layout.others[cell]?.type.length ?? 2) > 1;
+  }
+
+  /** Seconds to live, 0: for ever; undefined: none. */
+  private ttl(expiresAt: number | null): number | undefined {
+    if (expiresAt === null) return 0;
+    const left = expiresAt - Math.floor(this.services.session.estimatedNow() / 1000);
+    return left > 0 ? left : undefined;
+  }
+
+  private update(where: string, key: readonly unknown[], cells: Cells, ttl: number): Statement {
+    const assigned = this.cellNames.map((name) => `${name} = ?`).join(', ');
+    return { query: `UPDATE ${this.layout.cqlName} USING TTL ? SET ${assigned} WHERE ${where}`, params: [ttl, ...cells, ...key] };
+  }
+
+  /** MagnetoDB inserts rows, which are there even without cells: what expires must not leave such a row behind. */
+  private marker(key: readonly unknown[], ttl: number): Statement[] {
+    if (ttl === 0) return [];
+    const { layout } = this;
+    const names = layout.keys.map(({ cql }) => cql);
+    const [bases, baseValues] = layout.indexRows ? [', iname, ival_str, ival_num, ival_blb', ", '', '', 0, 0x"] : ['', ''];
+    const marks = names.map(() => '?').join(', ');
+    const query = `INSERT INTO ${layout.cqlName} (${names.join(', ')}${bases}) VALUES (${marks}${baseValues}) USING TTL ?`;
+    return [{ query, params: [...key, ttl] }];
+  }
+
+  private condition(): string {
+    return this.cellNames.map((name) => `${name} = ?`).join(' AND ');
+  }
+
+  private indexChanges(found: FoundRow, item: Item | undefined, cells: Cells, ttl: number): Statement[] {
+    if (!this.layout.indexRows) return [];
+    return this.layout.indexes.flatMap((index) => {
+      const before = found.item?.get(index.attribute.name)?.value;
+      const after = item?.get(index.attribute.name)?.value;
+      const statements: Statement[] = [];
+      if (typeof before === 'string' && before !== after) statements.push(this.deleteIndexRow(index, found.key, before));
+      if (typeof after === 'string') statements.push(this.update(this.indexRow, indexKey(index, found.key, after), cells, ttl));
+      return statements;
+    });
+  }
+
+  private deleteIndexRow(index: IndexColumn, key: readonly unknown[], value: string): Statement {
+    return { query: `DELETE FROM ${this.layout.cqlName} WHERE ${this.indexRow}`, params: indexKey(index, key, value) };
+  }
+
+  /** Parameters: `indexKey`. */
+  get indexRow(): string {
+    const range: readonly KeyColumn[] = this.layout.range ? [this.layout.range] : [];
+    const names = [this.layout.hash.cql, 'iname', 'ival_str', 'ival_num', 'ival_blb', ...range.map(({ cql }) => cql)];
+    return names.map((name) => `${name} = ?`).join(' AND ');
+  }
+
+  private async swap(statements: readonly Statement[]): Promise<boolean> {
+    return (await this.services.session.swap(...statements)).applied;
+  }
+}
+
+/** The key of an item's row in an index: hash key, index, its value among the three columns, range key. */
+export function indexKey(index: IndexColumn, key: readonly unknown[], value: string): unknown[] {
+  const cell = encodeScalar(index.attribute.type, value);
+  const values = { ival_str: '' as unknown, ival_num: toDecimal('0') as unknown, ival_blb: Buffer.alloc(0) as unknown, [index.cql]: cell };
+  return [key[0], index.index, values.ival_str, values.ival_num, values.ival_blb, ...key.slice(1)];
+}
+
+/** Rows that may be written in one batch: of one partition, not too many, not too large. */
+export function groupsOfPartitions<T extends { readonly key: readonly unknown[] }>(rows: readonly T[], weigh: (row: T) => number): T[][] {
+  const open = new Map<string, { group: T[]; bytes: number }>();
+  const groups: T[][] = [];
+  for (const row of rows) {
+    const partition = keyBytes(row.key[0]).toString('latin1');
+    const weight = weigh(row);
+    let last = open.get(partition);
+    if (!last || last.group.length >= GROUP_ROWS || last.bytes + weight > GROUP_BYTES) {
+      last = { group: [], bytes: 0 };
+      open.set(partition, last);
+      groups.push(last.group);
+    }
+    last.group.push(row);
+    last.bytes += weight;
+  }
+  return groups;
+}
+
+/** @throws DomainError ValidationError */
+function checkExpiry(expiresAt: number | null): void {
+  if (expiresAt !== null && expiresAt > LATEST_EXPIRY) throw validationError('An item must expire before 2038-01-19, which is as far as Cassandra counts.');
+}

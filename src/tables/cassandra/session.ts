@@ -1,0 +1,148 @@
+import { Client, types } from 'cassandra-driver';
+import { unavailable } from './errors';
+import { ResolvedOptions } from './options';
+
+export type Values = readonly unknown[];
+
+export interface Statement {
+  readonly query: string;
+  readonly params: Values;
+}
+
+export interface PageOptions {
+  readonly fetchSize: number;
+  readonly pageState?: string;
+}
+
+/** How a lightweight transaction ended, and, if it did not apply, what stood there. */
+export interface Swap {
+  readonly applied: boolean;
+  readonly row: types.Row | undefined;
+}
+
+const CONNECT_MILLIS = 5_000;
+const AGREEMENT_SECONDS = 30;
+
+/** Coordinators date the writes: their clocks also date lightweight transactions. (The typings lack null.) */
+const SERVER_TIMESTAMPS: object = { timestampGeneration: null };
+
+/** The connection to the cluster. Statements are prepared; what is read is read with the configured consistency. */
+export class Session {
+  private readonly client: Client;
+  private readonly consistency: types.consistencies;
+  private readonly serialConsistency: types.consistencies;
+  private clockOffset = 0;
+
+  constructor(private readonly options: ResolvedOptions) {
+    const { credentials, tls } = options;
+    this.consistency = CONSISTENCIES[options.consistency];
+    const local = options.consistency.startsWith('LOCAL');
+    this.serialConsistency = local ? types.consistencies.localSerial : types.consistencies.serial;
+    this.client = new Client({
+      contactPoints: [...options.contactPoints],
+      localDataCenter: options.dataCenter,
+      ...(credentials ? { credentials: { ...credentials } } : {}),
+      ...(tls ? { sslOptions: tls } : {}),
+      encoding: { map: Map, set: Set },
+      policies: SERVER_TIMESTAMPS,
+      protocolOptions: { maxSchemaAgreementWaitSeconds: AGREEMENT_SECONDS },
+      socketOptions: { connectTimeout: CONNECT_MILLIS, readTimeout: options.requestTimeoutMillis },
+      queryOptions: { consistency: this.consistency, serialConsistency: this.serialConsistency, prepare: true },
+    });
+  }
+
+  async connect(): Promise<void> {
+    await this.client.connect();
+  }
+
+  async read(query: string, params: Values = []): Promise<types.Row[]> {
+    const result = await this.client.execute(query, [...params], { isIdempotent: true, autoPage: false, fetchSize: 100_000 });
+    return result.rows;
+  }
+
+  /** One page, and where to go on; no state: there is no more. */
+  async page(query: string, params: Values, options: PageOptions): Promise<{ rows: types.Row[]; pageState: string | undefined }> {
+    const { fetchSize, pageState } = options;
+    const result = await this.client.execute(query, [...params], {
+      isIdempotent: true,
+      fetchSize,
+      ...(pageState === undefined ? {} : { pageState }),
+    });
+    return { rows: result.rows, pageState: result.pageState ?? undefined };
+  }
+
+  async write(query: string, params: Values = []): Promise<void> {
+    await this.client.execute(query, [...params], { isIdempotent: true });
+  }
+
+  /** Statements on one partition, together or not at all. */
+  async writeTogether(statements: readonly Statement[]): Promise<void> {
+    const [first] = statements;
+    if (!first) return;
+    if (statements.length === 1) return this.write(first.query, first.params);
+    const queries = statements.map(({ query, params }) => ({ query, params: [...params] }));
+    await this.client.batch(queries, { prepare: true, logged: false, isIdempotent: true });
+  }
+
+  /** A lightweight transaction: conditional statements on one partition. If its end is not known it throws. */
+  async swap(...statements: readonly Statement[]): Promise<Swap> {
+    const [first] = statements;
+    const options = { isIdempotent: false, prepare: true };
+    const result =
+      statements.length === 1 && first
+        ? await this.client.execute(first.query, [...first.params], options)
+        : await this.client.batch(
+            statements.map(({ query, params }) => ({ query, params: [...params] })),
+            { ...options, logged: false },
+          );
+    const row = result.first() ?? undefined;
+    return { applied: result.wasApplied(), row };
+  }
+
+  /** A change of the schema; every node has it when it resolves. @throws DomainError ServiceUnavailable if they do not agree in time */
+  async changeSchema(cql: string): Promise<void> {
+    const result = await this.client.execute(cql, [], { prepare: false });
+    // The typings lack it.
+    const { isSchemaInAgreement } = result.info as { readonly isSchemaInAgreement?: boolean };
+    if (isSchemaInAgreement !== true) throw unavailable();
+  }
+
+  /** Milliseconds since the epoch, by the clock of a coordinator. */
+  async now(): Promise<number> {
+    const [row] = await this.read('SELECT toUnixTimestamp(now()) AS now FROM system.local');
+    return toNumber(row?.['now']);
+  }
+
+  /** About the same, without asking: by what was last heard of that clock. */
+  estimatedNow(): number {
+    return Date.now() + this.clockOffset;
+  }
+
+  /** @param now of a row that has just been read */
+  heardNow(now: number): void {
+    this.clockOffset = now - Date.now();
+  }
+
+  get requestTimeoutMillis(): number {
+    return this.options.requestTimeoutMillis;
+  }
+
+  async close(): Promise<void> {
+    await this.client.shutdown();
+  }
+}
+
+const CONSISTENCIES = {
+  ONE: types.consistencies.one,
+  LOCAL_ONE: types.consistencies.localOne,
+  QUORUM: types.consistencies.quorum,
+  LOCAL_QUORUM: types.consistencies.localQuorum,
+  EACH_QUORUM: types.consistencies.eachQuorum,
+  ALL: types.consistencies.all,
+};
+
+/** A `bigint` or `timestamp` column that is known to fit. */
+export function toNumber(value: unknown): number {
+  if (value instanceof Date) return value.getTime();
+  return Number(String(value));
+}
