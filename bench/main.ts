@@ -1,5 +1,6 @@
 import { ApiClient } from '../demo/api-client';
 import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from '../demo/deployment';
+import { benchAuthentication } from './auth';
 import { Cluster, findDebianPostgres } from './cluster';
 import { Latency, measureGetItem } from './latency';
 import { peakMemoryMiB } from './memory';
@@ -10,7 +11,8 @@ import { PostgresTools, SOURCE_DATABASE, countRows, physicalTable } from './thei
 
 /**
  * The bench: our backup and restore beside pg_dump and pg_restore of the same table, on one server, in turns; peak memory at two sizes;
- * latency of get_item while a backup runs. `--quick`: small sizes, one pair each; `--json`: one object as the last line.
+ * latency of get_item while a backup runs. `--quick`: small sizes, one pair each; `--json`: one object as the last line. With the word `auth`: what
+ * authentication costs, instead.
  */
 const quick = process.argv.includes('--quick');
 const SIZES = quick
@@ -172,9 +174,13 @@ async function stopAll(): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)));
+  if (process.argv.includes('auth')) {
+    process.stdout.write(await benchAuthentication(quick, running).finally(stopAll));
+    return;
+  }
   const bin = findDebianPostgres();
   if (bin === undefined) throw new Error("it needs Debian's PostgreSQL with its client tools: apt-get install postgresql");
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)));
   const report = await run(bin);
   process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report)}\n` : markdown(report));
 }

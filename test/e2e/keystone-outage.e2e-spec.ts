@@ -31,6 +31,12 @@ describeIfThere('In the middle of a job, with a real Keystone', () => {
     await keystone?.stop();
   });
 
+  /** Resolves when the gateway says so of Keystone. */
+  const identityIs = (verdict: 'OK' | 'ERROR'): Promise<unknown> =>
+    until(async () => {
+      const answer = (await (await fetch(`${gateway.url}/healthcheck?fullcheck=true`)).json()) as { Identity: string };
+      return answer.Identity === verdict;
+    });
   const clientOf = (token: string): ManagementClient => gateway.client('spec', token, project);
   const list = (token: string): ReturnType<ManagementClient['get']> => clientOf(token).get(`${clientOf(token).projectPath}/backups`);
 
@@ -87,11 +93,13 @@ describeIfThere('In the middle of a job, with a real Keystone', () => {
       expect(answer.headers.get('retry-after')).toBe('5');
       clock.advance(1);
       await refused(list(known), 503, 'ServiceUnavailable');
+      await identityIs('ERROR');
       expect(await jobs.goOn()).toEqual(['CREATED', 'RESTORED']);
       await refused(list(known), 503, 'ServiceUnavailable');
 
       await keystone.start();
       for (const token of [known, unknown]) await expectStatus(list(token), 200);
+      await identityIs('OK');
       const content = (name: string): Promise<string[]> => contentOf(gateway.data(known, project), name);
       expect(await content(`${jobs.table}_again`)).toEqual(await content(jobs.table));
     },
