@@ -1,6 +1,9 @@
-import { HttpProxy } from '../fakes/http-proxy';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Fate, HttpProxy, ProxiedRequest } from '../fakes/http-proxy';
 import { pythonIsThere } from '../setup/keystone-service';
 import { SwiftService } from '../setup/swift-service';
+import { until } from '../setup/until';
 import { DataApiClient, FORUM_ATTRIBUTES, FORUM_KEYS, ok, post } from './data-api-server';
 import { KeystoneGateway, startKeystoneGateway } from './keystone-gateway';
 import { ManagementClient, expectStatus, refused } from './management-server';
@@ -100,5 +103,68 @@ describeIfThere('Backups in Swift', () => {
     await expectStatus(scene.client.deleteBackup(table, backup['id']), 200);
     await scene.client.gone(() => scene.client.backup(table, backup['id']));
     expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
+  });
+
+  const isChunk = ({ method, url }: ProxiedRequest): boolean => url.includes('/chunks/') && (method === 'PUT' || method === 'GET');
+
+  it.each<[string, number, Fate]>([
+    ['answers 500 three times', 3, { status: 500 }],
+    ['is slow', 4, { after: () => delay(300) }],
+    ['cuts connections in mid-object', 3, { cutAfter: 700 }],
+    ['wants fewer requests', 3, { status: 498, headers: { 'retry-after': '0' } }],
+  ])('that %s, a backup and a restore come through', async (_title, times, fate) => {
+    const table = await scene.table(`t${randomUUID().slice(0, 8)}`);
+    const troubled = proxy.next(times, isChunk, fate);
+    const backup = await scene.client.madeBackup(table);
+    await troubled;
+    expect(backup).toMatchObject({ status: 'CREATED', item_count: ITEMS });
+    const again = proxy.next(times, isChunk, fate);
+    expect(await scene.restored(`${table}_again`, { id: backup['id'] })).toMatchObject({ status: 'RESTORED' });
+    await again;
+    expect(await scene.items(`${table}_again`)).toEqual(await scene.items(table));
+  });
+
+  it('that revokes the gateway’s token in the middle of a job, is asked with another', async () => {
+    const table = await scene.table('revoked');
+    let revoked: string | undefined;
+    proxy.judge(({ method, url, token }) => {
+      if (revoked === undefined && method === 'PUT' && url.includes('/chunks/')) revoked = token;
+      // What Swift answers once its own cache has forgotten the token.
+      return revoked !== undefined && token === revoked ? { status: 401 } : undefined;
+    });
+    expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED' });
+    expect(revoked).toBeDefined();
+    expect(new Set(proxy.seen.slice(-3).map(({ token }) => token === revoked))).toEqual(new Set([false]));
+  });
+
+  it('whose quota is used up, ends the job with an error that says so and leaves nothing', async () => {
+    const table = await scene.table('full');
+    proxy.judge(({ method, url }) => (method === 'PUT' && url.includes('/chunks/') && proxy.seen.filter(isChunk).length > 3 ? { status: 413, text: 'Upload exceeds quota.' } : undefined));
+    proxy.seen.length = 0;
+    const backup = await scene.client.madeBackup(table);
+    expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageFull', message: expect.stringContaining('quota') } });
+    expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
+  });
+
+  it('whose container is deleted under a job, ends it with an error that says so', async () => {
+    const table = await scene.table('gone');
+    let chunks = 0;
+    let goOn = (): void => undefined;
+    const gone = new Promise<void>((resolve) => (goOn = resolve));
+    proxy.judge(({ method, url }) => (method === 'PUT' && url.includes('/chunks/') && ++chunks > 2 ? { after: () => gone } : undefined));
+    const asked = await expectStatus(scene.client.createBackup(table), 202);
+    const id = String(asked['id']);
+    await until(() => chunks > 2);
+    // Everything that is there, and then the container: as somebody would who cleans up.
+    const token = await swift.keystone.logIn('magnetodb', { project: 'service' });
+    await until(async () => {
+      for (const name of (await objectsOf(account, container)) ?? [])
+        await fetch(`${swift.url}/v1/${account}/${container}/${name}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
+      const { status } = await fetch(`${swift.url}/v1/${account}/${container}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
+      return status === 204 || status === 404;
+    });
+    goOn();
+    const backup = await scene.client.finished(() => scene.client.backup(table, id), 'CREATING');
+    expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageError', message: expect.stringContaining('deleted while it was being made') } });
   });
 });

@@ -12,9 +12,9 @@ export interface ProxiedRequest {
 
 /**
  * What becomes of a request: it goes through; it is answered at once; its connection is cut before anything was done, or in mid-body after some bytes
- * of it (of the answer, for reads).
+ * of it (of the answer, for reads); it waits for something and goes through.
  */
-export type Fate = 'pass' | { readonly status: number; readonly headers?: Record<string, string>; readonly text?: string } | 'cut' | { readonly cutAfter: number } | { readonly delayMillis: number };
+export type Fate = 'pass' | { readonly status: number; readonly headers?: Record<string, string>; readonly text?: string } | 'cut' | { readonly cutAfter: number } | { readonly after: () => Promise<unknown> };
 
 /** An HTTP server before another, on the loopback interface, that lets things go wrong. */
 export class HttpProxy {
@@ -83,7 +83,7 @@ export class HttpProxy {
       answer.writeHead(fate.status, fate.headers).end(fate.text ?? '');
       return;
     }
-    if (typeof fate === 'object' && 'delayMillis' in fate) await new Promise((resolve) => setTimeout(resolve, fate.delayMillis));
+    if (typeof fate === 'object' && 'after' in fate) await fate.after();
     const limit = typeof fate === 'object' && 'cutAfter' in fate ? fate.cutAfter : Infinity;
     await this.pass(incoming, answer, limit);
   }

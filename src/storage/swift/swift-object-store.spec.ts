@@ -106,22 +106,15 @@ describeOnSwift('SwiftObjectStore', () => {
 
     it('is refused if a segment was damaged in between', async () => {
       const through = open(container, { segmentBytes: SEGMENT, server: proxy.url });
-      proxy.judge(({ method, url }) => {
-        // Behind the first segment's back, as the manifest is about to come.
-        return method === 'PUT' && url.includes('multipart-manifest') ? { delayMillis: 300 } : undefined;
-      });
-      const put = through.put('object', sourceOf(bytes));
-      const [first] = await until(async () => {
-        const names = await segmentsOf(container);
-        return names.length === 5 && names;
-      });
-      const damaged = await fetch(`${swift.tempauthUrl}/v1/${TESTER.account}/${container}_segments/${first}`, {
-        method: 'PUT',
-        headers: { 'X-Auth-Token': await swift.tempauthToken() },
-        body: 'other bytes',
-      });
-      expect(damaged.status).toBe(201);
-      await expect(put).rejects.toMatchObject({ code: 'StorageError' });
+      // Behind its back, as the manifest is about to come.
+      const damage = async (): Promise<void> => {
+        const [first] = await segmentsOf(container);
+        const headers = { 'X-Auth-Token': await swift.tempauthToken() };
+        const response = await fetch(`${swift.tempauthUrl}/v1/${TESTER.account}/${container}_segments/${first}`, { method: 'PUT', headers, body: 'other bytes' });
+        expect(response.status).toBe(201);
+      };
+      proxy.judge(({ method, url }) => (method === 'PUT' && url.includes('multipart-manifest') ? { after: damage } : undefined));
+      await expect(through.put('object', sourceOf(bytes))).rejects.toMatchObject({ code: 'StorageError' });
       expect(await store.head('object')).toBeUndefined();
     });
 
