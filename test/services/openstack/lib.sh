@@ -86,7 +86,7 @@ choose_port() {
 
 # wait_http NAME URL [SECONDS]: until the URL answers with less than 500.
 wait_http() {
-  local code end=$((SECONDS + ${3:-90}))
+  local code end=$((SECONDS + ${3:-180}))
   while [ $SECONDS -lt $end ]; do
     code=$(curl -s -o /dev/null -m 5 -w '%{http_code}' "$2" || true)
     if [ "$code" -ge 100 ] && [ "$code" -lt 500 ]; then return 0; fi
