@@ -41,7 +41,7 @@ export { EmbeddedServer, EmbeddedServerOptions } from './database';
 export { ResolveTables } from './maintenance';
 export { AmqpOptions, AmqpSender, DeliveryError, EventSubject, NotificationEvent, NotificationSender, NotificationSettings, WebhookSender, amqp, parseWebhooks, webhook } from './notifications';
 export { TableDrops } from './protection';
-export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget, checkStorageSettings } from './storage';
+export { BackupLocation, ObjectStore, RegistryOptions, StorageSettings, StoreAdapter, StoreTarget, checkStorageSettings, newCredentialsKey } from './storage';
 export { StrategyConfig, parseStrategyConfig } from './strategy';
 export {
   LogLevel,

@@ -12,6 +12,7 @@ export interface GatewayParts {
   readonly projectQuotas: Readonly<Record<string, ProjectQuotaOverride>>;
   readonly senders: readonly NotificationSender[];
   readonly madeUpToken: string | undefined;
+  readonly credentialsKeys: readonly string[];
   readonly logger: Logger;
 }
 
@@ -25,7 +26,7 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
       ...(settings.adminProject === undefined ? {} : { adminProjectId: settings.adminProject }),
       ...(settings.policyFile === undefined ? {} : { policyFile: settings.policyFile }),
     },
-    storage: storageSettings(settings, parts.internalUrl),
+    storage: { ...storageSettings(settings, parts.internalUrl), credentialsKeys: parts.credentialsKeys },
     strategies: parts.strategies,
     jobs: {
       maxJobs: settings.maxJobs,
@@ -63,6 +64,7 @@ export function storageSettings(settings: GatewaySettings, internalUrl: string):
     ...ownSwift(settings, internalUrl),
     allowedFolders: settings.allowedFolders,
     allowedHosts: settings.allowedHosts,
+    allowedAddresses: settings.allowedAddresses,
   };
 }
 

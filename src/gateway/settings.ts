@@ -25,6 +25,49 @@ export class GatewaySettings {
   @IsOptional() @Matches(/^postgres(ql)?:\/\/[^\s]+$/, is('postgresql://user:password@host:port/database'))
   databaseUrl: string | undefined = undefined;
 
+  @Setting('TABLES_BACKEND', 'text', 'What keeps the tables: `postgresql` (that of `DATABASE_URL`) or `cassandra` ([Cassandra](cassandra.md))')
+  @IsIn(['postgresql', 'cassandra'])
+  tablesBackend: 'postgresql' | 'cassandra' = 'postgresql';
+
+  @Setting('CASSANDRA_CONTACT_POINTS', 'list', 'Some of its nodes: `host` or `host:port`, separated by commas; the others are found')
+  @Matches(/^([a-zA-Z0-9][a-zA-Z0-9.-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$/, { each: true, ...is('a list of host or host:port') })
+  cassandraContactPoints: string[] = [];
+
+  @Setting('CASSANDRA_DATA_CENTER', 'text', 'The data centre of these gateways')
+  @IsString()
+  cassandraDataCenter = 'datacenter1';
+
+  @Setting('CASSANDRA_USERNAME', 'text', 'As whom to log in')
+  @IsOptional() @IsString()
+  cassandraUsername: string | undefined = undefined;
+
+  @Setting('CASSANDRA_PASSWORD', 'text', 'Its password')
+  @IsOptional() @IsString()
+  cassandraPassword: string | undefined = undefined;
+
+  @Setting('CASSANDRA_TLS', 'boolean', 'Encrypt connections, and check the names in certificates')
+  cassandraTls = false;
+
+  @Setting('CASSANDRA_CA_FILE', 'text', 'PEM file with the only authorities that a node\'s certificate may come from', 'those that Node.js trusts')
+  @IsOptional() @IsString()
+  cassandraCaFile: string | undefined = undefined;
+
+  @Setting('CASSANDRA_CERT_FILE', 'text', 'PEM file with the certificate that the gateway shows to nodes')
+  @IsOptional() @IsString()
+  cassandraCertFile: string | undefined = undefined;
+
+  @Setting('CASSANDRA_KEY_FILE', 'text', 'PEM file with its key')
+  @IsOptional() @IsString()
+  cassandraKeyFile: string | undefined = undefined;
+
+  @Setting('CASSANDRA_CONSISTENCY', 'text', 'Of reads and writes: `ONE LOCAL_ONE QUORUM LOCAL_QUORUM EACH_QUORUM ALL`')
+  @IsIn(['ONE', 'LOCAL_ONE', 'QUORUM', 'LOCAL_QUORUM', 'EACH_QUORUM', 'ALL'])
+  cassandraConsistency: 'ONE' | 'LOCAL_ONE' | 'QUORUM' | 'LOCAL_QUORUM' | 'EACH_QUORUM' | 'ALL' = 'LOCAL_QUORUM';
+
+  @Setting('CASSANDRA_REPLICATION', 'list', 'Copies of tables that are made, by data centre: `datacenter1:3,datacenter2:2`', '3 in `CASSANDRA_DATA_CENTER`')
+  @Matches(/^[a-zA-Z0-9_.-]+:[1-9][0-9]?$/, { each: true, ...is('a list of data centre:copies') })
+  cassandraReplication: string[] = [];
+
   @Setting('OBJECTS_URL', 'text', 'Root of the deployment\'s own object store: `file:///…`, or a Swift ([OpenStack](openstack.md#swift)): `swift://container`, found in Keystone\'s catalogue, or `swift+https://host/v1/account/container`; `{project}` in it gives each project a container of its own', '`DATA_DIR/objects`')
   @IsOptional() @Matches(/^(file:\/\/\/|swift(\+https?)?:\/\/[^/])[^\s]*$/, is('file:///… with an absolute path, swift://container or swift+https://host/v1/account/container'))
   objectsUrl: string | undefined = undefined;
@@ -69,6 +112,14 @@ export class GatewaySettings {
   @Matches(/^(\*\.)?[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?$|^\[[0-9a-f:.]+\](:[0-9]{1,5})?$/i, { each: true, ...is('a list of host, host:port or *.domain') })
   allowedHosts: string[] = [];
 
+  @Setting('ALLOWED_ADDRESSES', 'list', 'Addresses and ranges (`10.1.0.0/16`) in your own network that the names of these hosts may have; else public addresses only. Hosts that are addresses themselves need no entry')
+  @Matches(/^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*)(\/[0-9]{1,3})?$/i, { each: true, ...is('a list of addresses and ranges such as 10.1.0.0/16') })
+  allowedAddresses: string[] = [];
+
+  @Setting('CREDENTIALS_KEYS', 'list', 'Keys that seal the credentials which users give for outside places, while jobs need them: `id:base64 of 32 bytes`, separated by commas. The first seals, all open ([operations](operations.md#credentials-of-users)). All gateways of a deployment have the same', 'made up and kept in `DATA_DIR`; with `DATABASE_URL` none: such jobs are refused')
+  @Matches(/^[a-z0-9][a-z0-9_-]{0,31}:[A-Za-z0-9+/]{43}=$/, { each: true, ...is('a list of id:base64 of 32 bytes') })
+  credentialsKeys: string[] = [];
+
   @Setting('DEV_TOKENS', 'text', 'Development tokens: `tokenA=demo:member;tokenB=other:admin,member`. Refused with `NODE_ENV=production`', 'one is made up and printed')
   @IsOptional() @Matches(/^(\s*[\x21-\x3a\x3c-\x7e]+=[a-zA-Z0-9_.-]+:[a-zA-Z0-9_., -]+(;|$))+\s*$/, is('token=project:role,role;token=project:role'))
   devTokens: string | undefined = undefined;
@@ -109,7 +160,7 @@ export class GatewaySettings {
   @IsOptional() @IsString()
   strategiesFile: string | undefined = undefined;
 
-  @Setting('EXCLUSIVE_GATEWAYS', 'text', 'Do only gateways of this product write to the tables? `replace` and locks need it', 'what the backend says (PostgreSQL: `true`)')
+  @Setting('EXCLUSIVE_GATEWAYS', 'text', 'Do only gateways of this product write to the tables? `replace` and locks need it', 'what the backend says (PostgreSQL: `true`, Cassandra: `false`)')
   @IsOptional() @IsIn(['true', 'false'])
   exclusiveGateways: 'true' | 'false' | undefined = undefined;
 

@@ -9,17 +9,18 @@ import {
   Policy,
   checkStorageSettings,
   createLogger,
-  createPostgresTableBackend,
   parseStrategyConfig,
 } from '../index';
 import { parseProjectQuotas } from '../kernel';
 import { amqpSenders } from './amqp';
 import { createGatewayApp } from './create-app';
+import { credentialsKeys } from './credentials-keys';
 import { drain } from './drain';
 import { pluginOptions, storageSettings } from './plugin-options';
 import { naming } from './setting';
 import { GatewaySettings } from './settings';
 import { startLogger } from './start-logger';
+import { checkTables, openTables } from './tables';
 import { startTracing } from './telemetry/tracing';
 import { webhookSenders } from './webhooks';
 
@@ -34,6 +35,7 @@ export interface RunningGateway {
 /** Starts everything that the settings ask for, and on failure stops what it had started. */
 export async function startGateway(settings: GatewaySettings): Promise<RunningGateway> {
   checkAuthority(settings);
+  checkTables(settings);
   const strategies = await naming('STRATEGIES_FILE', async () => parseStrategyConfig(await readJson(settings.strategiesFile)));
   const projectQuotas = await naming('QUOTAS_FILE', async () => parseProjectQuotas(await readJson(settings.quotasFile)));
   const senders = [...(await webhookSenders(settings)), ...(await amqpSenders(settings))];
@@ -64,10 +66,10 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
       stops.push(() => server.stop());
       databaseUrl = server.url;
     }
-    const connectionString = databaseUrl;
-    const tables = await naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
+    const tables = await openTables(settings, databaseUrl);
     stops.push(() => tables.close());
-    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, projectQuotas, senders, madeUpToken, logger });
+    const keys = await naming('CREDENTIALS_KEYS', () => credentialsKeys(settings));
+    const plugin = pluginOptions(settings, { databaseUrl, tables, internalUrl, strategies, projectQuotas, senders, madeUpToken, credentialsKeys: keys, logger });
     const app = await createGatewayApp({
       plugin: { ...plugin, metricsRegistry: processMetrics() },
       openMetrics: settings.metricsPublic,
