@@ -26,6 +26,8 @@ start_time() {
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
   # The second field, the program's name, may hold spaces.
   set -- ${stat##*) }
+  # Ended, but its parent has not asked how: some containers' first process never does.
+  [ "$1" != Z ] || return 0
   echo "${20}"
 }
 

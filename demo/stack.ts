@@ -1,0 +1,171 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+/**
+ * `npm run stack`: a gateway with a Keystone, a Swift and a RabbitMQ of its own on this machine, all of them real, by the scripts that the
+ * tests use. It prints how to make the first backup, and runs until Ctrl-C, SIGTERM or SIGHUP; then all data are removed.
+ *
+ * `--json` prints one line of JSON instead; `--ready-file FILE` also writes it there once everything is ready.
+ */
+/** Built, this file lies one folder deeper. */
+const ROOT = [resolve(__dirname, '..'), resolve(__dirname, '../..')].find((folder) => existsSync(join(folder, 'test/services'))) ?? __dirname;
+/** Run as this program is. */
+const GATEWAY_COMMAND = [process.execPath, ...process.execArgv, resolve(__dirname, `../src/gateway/main${extname(__filename)}`)];
+const USER = 'member';
+const EXCHANGE = 'magnetodb';
+
+/** What a client needs. */
+export interface Stack {
+  readonly gateway: string;
+  readonly keystone: string;
+  readonly swift: string;
+  readonly rabbitmq: string;
+  /** Id of the project `demo`. */
+  readonly project: string;
+  /** Lines for a shell, to be typed one after another. */
+  readonly first_backup: readonly string[];
+  /** Where data and logs lie, while it runs. */
+  readonly folder: string;
+}
+
+interface Service {
+  readonly name: string;
+  readonly script: string;
+}
+const KEYSTONE = { name: 'keystone', script: 'openstack/keystone.sh' };
+const SWIFT = { name: 'swift', script: 'openstack/swift.sh' };
+const RABBITMQ = { name: 'rabbitmq', script: 'openstack/rabbitmq.sh' };
+const GATEWAY = { name: 'gateway', script: 'gateway.sh' };
+
+async function start(folder: string, say: (text: string) => void): Promise<Stack> {
+  const serviceOf = (service: Service, env: Record<string, string> = {}, command: readonly string[] = []): Promise<string[]> =>
+    run(folder, service, ['start', ...command], env);
+  say('Starting Keystone, Swift and RabbitMQ (the first time, their Python packages are installed, which takes a minute)…');
+  const [[rabbitmq = ''], { keystone, swift }] = await Promise.all([
+    serviceOf(RABBITMQ).then((lines) => lines.slice(-1)),
+    serviceOf(KEYSTONE).then(async (said) => {
+      const url = said.at(-1) ?? '';
+      return { keystone: url, swift: (await serviceOf(SWIFT, { KEYSTONE_URL: url })).at(-2) ?? '' };
+    }),
+  ]);
+  // Only what Keystone's catalogue names is found by the gateway.
+  await serviceOf(KEYSTONE, { KEYSTONE_ENDPOINTS: `object-store=${swift}/v1/AUTH_%(project_id)s` });
+  const project = projectId(folder);
+  say('Starting the gateway…');
+  const [gateway = ''] = (
+    await serviceOf(GATEWAY, {
+      DATA_DIR: folder,
+      KEYSTONE_URL: `${keystone}/v3`,
+      KEYSTONE_USERNAME: 'magnetodb',
+      KEYSTONE_PASSWORD: 'magnetodb-secret',
+      OBJECTS_URL: 'swift://backups-{project}',
+      AMQP_URL: rabbitmq,
+      AMQP_EXCHANGE: EXCHANGE,
+      DATABASE_URL: '',
+      DEV_TOKENS: '',
+    }, GATEWAY_COMMAND)
+  ).slice(-1);
+  // Command lines that log in to Keystone find the gateway there.
+  await serviceOf(KEYSTONE, { KEYSTONE_ENDPOINTS: `object-store=${swift}/v1/AUTH_%(project_id)s key-value-storage-backup=${gateway}` });
+  return { gateway, keystone: `${keystone}/v3`, swift, rabbitmq, project, first_backup: firstBackup(gateway, keystone, project), folder };
+}
+
+/** Of Keystone's project `demo`. */
+function projectId(folder: string): string {
+  const ids = JSON.parse(readFileSync(join(folder, 'services/keystone/keystone/ids.json'), 'utf8')) as { projects: Record<string, string> };
+  return ids.projects['demo'] ?? '';
+}
+
+function firstBackup(gateway: string, keystone: string, project: string): string[] {
+  const user = { name: USER, domain: { id: 'default' }, password: `${USER}-secret` };
+  const scope = { project: { name: 'demo', domain: { id: 'default' } } };
+  const logIn = { auth: { identity: { methods: ['password'], password: { user } }, scope } };
+  const table = { table_name: 'threads', attribute_definitions: [{ attribute_name: 'forum', attribute_type: 'S' }], key_schema: [{ attribute_name: 'forum', key_type: 'HASH' }] };
+  const json = "-H 'Content-Type: application/json'";
+  const call = (path: string, body?: unknown): string =>
+    `curl -sS --fail-with-body -H "X-Auth-Token: $TOKEN" ${gateway}${path}${body === undefined ? '' : ` ${json} -d '${JSON.stringify(body)}'`}; echo`;
+  return [
+    `TOKEN=$(curl -sS -D - -o /dev/null ${json} '${keystone}/v3/auth/tokens?nocatalog' -d '${JSON.stringify(logIn)}' | tr -d '\\r' | sed -n 's/^[Xx]-[Ss]ubject-[Tt]oken: //p')`,
+    call(`/v1/data/${project}/tables`, table),
+    call(`/v1/data/${project}/tables/threads/put_item`, { item: { forum: { S: 'MagnetoDB' }, views: { N: '7' } } }),
+    call(`/v1/management/${project}/tables/threads/backups`, { backup_name: 'first' }),
+    call(`/v1/management/${project}/backups`),
+  ];
+}
+
+function instructions(stack: Stack): string {
+  return `
+Ready. Everything runs on this machine only, and its data go with it. Ctrl-C ends it.
+
+  gateway    ${stack.gateway}   Swagger UI: /docs, console: /console
+  Keystone   ${stack.keystone}   users ${USER}, viewer, operator, boss of project demo; passwords: NAME-secret
+  Swift      ${stack.swift}   one container for the backups of each project
+  RabbitMQ   ${stack.rabbitmq}   exchange ${EXCHANGE}, topic notifications
+  logs       ${join(stack.folder, 'services')}/*/log
+
+A token, a table with an item, its first backup, and what became of it:
+
+${stack.first_backup.join('\n')}
+
+`;
+}
+
+/** Runs a service's script, and resolves with the lines that it printed. */
+async function run(folder: string, { name, script }: Service, args: readonly string[], env: Record<string, string> = {}): Promise<string[]> {
+  const environment = { ...process.env, PORT: '', ...env, SERVICES_DIR: join(folder, 'services', name) };
+  const { stdout } = await promisify(execFile)(resolve(ROOT, 'test/services', script), args, { env: environment });
+  return stdout.trim().split('\n');
+}
+
+/** The gateway first, which still needs the others; each is stopped, whatever becomes of the others. */
+async function stop(folder: string): Promise<void> {
+  const halt = (service: Service): Promise<unknown> => run(folder, service, ['stop']).catch(() => undefined);
+  await halt(GATEWAY);
+  await Promise.all([SWIFT, KEYSTONE, RABBITMQ].map(halt));
+}
+
+/** However this process ends, what is left of the services is killed, and the folder removed. */
+function watchOver(folder: string): () => Promise<void> {
+  const reaper = spawn(process.execPath, [resolve(ROOT, 'test/setup/reaper.js'), folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  reaper.unref();
+  const gone = new Promise<void>((done) => reaper.once('exit', () => done()));
+  return () => {
+    reaper.ref();
+    reaper.stdin.end();
+    return gone;
+  };
+}
+
+async function main(): Promise<void> {
+  const json = process.argv.includes('--json');
+  const readyFile = process.argv.includes('--ready-file') ? process.argv[process.argv.indexOf('--ready-file') + 1] : undefined;
+  const say = (text: string): void => void (json ? undefined : process.stdout.write(`${text}\n`));
+  const folder = await mkdtemp(join(tmpdir(), 'magnetodb-stack-'));
+  const clean = watchOver(folder);
+  const told = new Promise<void>((end) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.on(signal, () => end())));
+  const starting = start(folder, say).then(async (stack) => {
+    process.stdout.write(json ? `${JSON.stringify(stack)}\n` : instructions(stack));
+    if (readyFile !== undefined) await writeFile(readyFile, JSON.stringify(stack));
+  });
+  const keepAlive = setInterval(() => undefined, 60_000);
+  try {
+    await Promise.race([told, starting.then(() => told)]);
+  } finally {
+    clearInterval(keepAlive);
+    say('Stopping…');
+    await stop(folder);
+    await clean();
+  }
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`The stack did not start: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);
