@@ -189,6 +189,20 @@ describe('the outbox', () => {
     await few.destroy();
   });
 
+  it('lets go of its receivers when it stops, after the last delivery; one that cannot holds up nobody', async () => {
+    const happened: string[] = [];
+    const closing = (name: string, close: () => Promise<void>): NotificationSender =>
+      Object.assign(new RecordingSender(name, () => void happened.push(`${name} sends`)), { close: () => close().finally(() => happened.push(`${name} closed`)) });
+    const senders = [closing('one', async () => undefined), closing('two', () => Promise.reject(new Error('it is stuck')))];
+    await announce([event(newId(), 'start')], senders);
+    const dispatcher = start(senders);
+    await until(() => happened.length === 2);
+    await dispatcher.stop();
+    dispatchers.splice(0);
+    expect(happened.slice(0, 2).sort()).toEqual(['one sends', 'two sends']);
+    expect(happened.slice(2).sort()).toEqual(['one closed', 'two closed']);
+  });
+
   it('goes on where a process died while it sent: its claim ends by itself', async () => {
     const jobId = newId();
     await announce([event(jobId, 'start'), event(jobId, 'end')], ['shared']);
