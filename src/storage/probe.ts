@@ -15,9 +15,9 @@ const CLEAN_UP_MILLIS = 5000;
  * Can the work be done there? Tried out with an object of a few bytes, of which nothing is left.
  * @throws DomainError `StorageError`, `StorageFull`
  */
-export async function probeStore(store: ObjectStore, purpose: Purpose): Promise<void> {
+export async function probeStore(store: ObjectStore, purpose: Purpose, millis = PROBE_MILLIS): Promise<void> {
   const name = `probe-${randomUUID()}`;
-  const signal = AbortSignal.timeout(PROBE_MILLIS);
+  const signal = AbortSignal.timeout(millis);
   try {
     if (purpose === 'read') await store.head('manifest.json', signal);
     // There is no such object: who may delete is told so, and nothing is deleted.

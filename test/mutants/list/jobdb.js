@@ -30,7 +30,7 @@ module.exports = [
   ]),
   ...rows('src/catalogue/verification.controller.ts', VERIFY, [
     ['verify-by-readers', 'a verification needs the rule backup:verify', "@Requires('backup:verify')", "@Requires('backup:list')", 'refused to readers'],
-    ['verify-with-a-body', 'a body that says something is refused', "if (body !== undefined) readObject(body, 'The body', []);", 'if (body === null) readObject(body, "The body", []);', 'refused to readers'],
+    ['verify-with-a-body', 'a body that says something is refused', 'readStrategy(body)', 'undefined', 'refused to readers'],
   ]),
   ...rows(BACKUPS, VERIFY, [
     ['verify-outlives-deletion', 'a deletion ends the verification', "if (row.verifyJobId !== null)\n      await this.queue.cancel", "if (row.verifyJobId === '')\n      await this.queue.cancel", 'deleted meanwhile'],

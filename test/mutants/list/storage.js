@@ -39,7 +39,7 @@ module.exports = [
     ['any-host', 'hosts are the operator’s to allow', "if (!this.allowsHost(location.host ?? '')) throw forbidden(location);", '', 'off the list are refused by name'],
     ['any-folder', 'folders are the operator’s to allow', 'if (!innermost) throw forbidden(location);', 'if (!innermost) return location;', 'are refused|are all refused'],
     ['wildcard-without-dot', 'a wildcard covers its own domain only', 'host.endsWith(allowed.slice(1))', 'host.endsWith(allowed.slice(2))', 'off the list are refused by name'],
-    ['forbidden-without-host', 'a refusal names the host', '`the host ${location.host}`', "'the host'", 'off the list are refused by name'],
+    ['forbidden-without-host', 'a refusal names the host', "hostNotAllowed(location.host ?? '')", "hostNotAllowed('')", 'off the list are refused by name'],
   ]),
   ...rows('src/storage/found-places.ts', 'src/storage/locations.spec.ts', [
     ['project-as-a-path', 'a project id is no path', 'if (/^[0-9a-z][0-9a-z_-]{0,99}$/.test(projectId)) return projectId;', 'if (projectId.length < 100) return projectId;', 'project'],
