@@ -74,7 +74,7 @@ describe('the job database', () => {
       (error: unknown) => error,
     );
     await until(async () => {
-      const [row]: { n: number }[] = await dataSource.query(`SELECT count(*)::integer AS n FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'`);
+      const [row]: { n: number }[] = await dataSource.query(`SELECT count(*)::integer AS n FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%'`);
       return row?.n === 1;
     });
     await cutAllConnections();

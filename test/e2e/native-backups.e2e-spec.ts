@@ -193,7 +193,7 @@ describe('a native backup', () => {
         ]);
         await gateway.backend.deleteItem({ projectId: 'demo', name: table }, gone(), {});
         await gateway.query(
-          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()',
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()',
         );
       }),
     );

@@ -146,7 +146,7 @@ describe('a load of a build', () => {
     await until(async () => {
       const found = await other
         .ping()
-        .then(() => admin.query(`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'`));
+        .then(() => admin.query(`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`));
       return (found.rowCount ?? 0) > 0;
     });
     expect(asked).toBeLessThan(5);
