@@ -101,7 +101,6 @@ export class LineBlockBuilder {
  * @throws DomainError ArchiveDamaged, saying what is wrong with the line
  */
 export function decodeLine(schema: TableSchema, line: Buffer): DecodedItem {
-  if (line.length > MAX_LINE_BYTES) throw damaged('is too long');
   const { itemEnd, expiresAt } = splitLine(line);
   return decodeItem(schema, line.subarray(HEAD.length, itemEnd), expiresAt);
 }

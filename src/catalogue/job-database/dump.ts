@@ -25,6 +25,8 @@ export interface JobDatabaseDump {
  */
 export async function dumpJobDatabase(url: string, path: string): Promise<JobDatabaseDump> {
   const client = new Client({ connectionString: url, application_name: `${BACKUP_SCHEMA}_dump` });
+  // A connection that breaks is found out by the next query; unheard, its event would end the process.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY');

@@ -22,6 +22,8 @@ export interface JobDatabaseRestore {
 export async function restoreJobDatabase(url: string, path: string, options: { readonly replace?: boolean } = {}): Promise<JobDatabaseRestore> {
   const header = await checkDump(path);
   const client = new Client({ connectionString: url, application_name: `${BACKUP_SCHEMA}_restore` });
+  // A connection that breaks is found out by the next query; unheard, its event would end the process.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     const counted = { rows: 0, ended: 0 };

@@ -37,7 +37,7 @@ module.exports = [
   ]),
   ...rows('src/kernel/item-lines.ts', 'src/kernel/item-lines.spec.ts', [
     ['line-loses-expiry', 'a line keeps the expiry', 'return { itemEnd: nameStart, expiresAt };', 'return { itemEnd: nameStart, expiresAt: undefined };', 'keep item, key, expiry and digests'],
-    ['archive-line-of-any-length', 'lines are bounded', "if (line.length > MAX_LINE_BYTES) throw damaged('is too long');", '', 'lines beyond the limit'],
+    ['archive-line-of-any-length', 'lines are bounded', "if (itemBytes.length > MAX_LINE_BYTES) throw damaged('is too long');", '', 'lines beyond the limit'],
     ['line-of-any-bytes', 'lines are UTF-8', "if (!isUtf8(itemBytes)) throw damaged('is not UTF-8');", '', 'refuse bytes that are no UTF-8'],
     ['line-with-a-name-twice', 'a line names an attribute once', "if (JSON.stringify(json).length !== text.length) throw damaged('is not minimal JSON');", '', 'refuse what is no line'],
     ['line-of-another-table', 'a line fits its table', "checkItemFits(schema, item, 'Item');", '', 'refuse an attribute of another type'],
