@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { AmqpOptions, AmqpSender, DeliveryError, NotificationEvent, amqp } from '../../src/notifications';
 import { notificationSenderContract, sampleEvent } from '../contract/notification-sender.contract';
@@ -127,6 +128,19 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
     const to = sender(change(broker.url));
     expect((await failure(to)).message.replace('EAI_AGAIN', 'ENOTFOUND')).toBe(message);
     expect(inspect(to, { depth: 10, showHidden: true })).not.toMatch(/wr0ng|openstack/);
+  });
+
+  it('need no more permissions than docs/openstack.md gives', async () => {
+    const [, ...patterns] = /set_permissions -p \/ magnetodb '(.*)' '(.*)' '(.*)'/.exec(readFileSync('docs/openstack.md', 'utf8')) ?? [];
+    expect(patterns).toHaveLength(3);
+    const erlang = patterns.map((pattern) => `<<${JSON.stringify(pattern)}>>`).join(', ');
+    const user = '<<"limited">>';
+    await broker.evaluate(`rabbit_auth_backend_internal:add_user(${user}, <<"its-secret">>, ${user}), rabbit_auth_backend_internal:set_permissions(${user}, <<"/">>, ${erlang}, ${user}).`);
+    const url = broker.url.replace('openstack:', 'limited:').replace(PASSWORD, 'its-secret');
+    await send(sender(url, { exchange: 'magnetodb', topic: 'notifications' }), sampleEvent('start'));
+    expect((await failure(sender(url, { exchange: 'other', topic: 'notifications' }))).message).toBe('the broker refuses the user, its password, or what it may configure and write');
+    for (const queue of ['notifications.info', 'notifications.error']) await consumer.channel.deleteQueue(queue);
+    await consumer.channel.deleteExchange('magnetodb');
   });
 
   it('go to the next broker when one is lost, and back', async () => {
