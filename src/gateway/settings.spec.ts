@@ -14,6 +14,10 @@ describe('the gateway’s settings', () => {
   it.each<[Record<string, string>, Partial<GatewaySettings>]>([
     [{ PORT: '0' }, { port: 0 }],
     [{ DATABASE_URL: 'postgresql://u:p@h:5432/d?sslmode=require' }, { databaseUrl: 'postgresql://u:p@h:5432/d?sslmode=require' }],
+    [
+      { TABLES_BACKEND: 'cassandra', CASSANDRA_CONTACT_POINTS: 'a.example, 10.0.0.1:9043,[::1]:9042', CASSANDRA_REPLICATION: 'dc1:3, dc-2:2' },
+      { tablesBackend: 'cassandra', cassandraContactPoints: ['a.example', '10.0.0.1:9043', '[::1]:9042'], cassandraReplication: ['dc1:3', 'dc-2:2'] },
+    ],
     [{ OBJECTS_URL: 'file:///srv/objects' }, { objectsUrl: 'file:///srv/objects' }],
     [{ OBJECTS_URL: 'swift://backups-{project}', OBJECTS_ACCESS: 'trust' }, { objectsUrl: 'swift://backups-{project}', objectsAccess: 'trust', objectsInterface: 'public' }],
     [{ OBJECTS_URL: 'swift+https://swift.example/v1/AUTH_{project}/backups', OBJECTS_INTERFACE: 'internal' }, { objectsUrl: 'swift+https://swift.example/v1/AUTH_{project}/backups', objectsInterface: 'internal' }],
@@ -33,6 +37,11 @@ describe('the gateway’s settings', () => {
   it.each([
     ['PORT', ['http', '-1', '65536', '80.5', '1e3', ' 80', '99999999999999999999']],
     ['DATABASE_URL', ['nonsense', 'mysql://u:p@h/d', 'postgresql://']],
+    ['TABLES_BACKEND', ['mysql', 'Cassandra']],
+    ['CASSANDRA_CONTACT_POINTS', ['http://a.example', 'a b', 'a:port']],
+    ['CASSANDRA_TLS', ['yes']],
+    ['CASSANDRA_CONSISTENCY', ['quorum', 'ANY']],
+    ['CASSANDRA_REPLICATION', ['3', 'dc1', 'dc1:0', 'dc1:three']],
     ['OBJECTS_URL', ['objects', '/srv/objects', 'file://objects', 's3://bucket/prefix', 'swift:///container', 'swift://a b']],
     ['OBJECTS_AUTH_URL', ['keystone.example', 'http://user:password@keystone.example']],
     ['OBJECTS_ACCESS', ['user', 'SERVICE']],

@@ -1,4 +1,5 @@
 export * from './native-tables';
 export * from './table-backend';
+export { CassandraTableBackendOptions, Consistency, createCassandraTableBackend } from './cassandra';
 export { createPostgresTableBackend, PostgresTableBackendOptions } from './postgres';
 export { LockObserver, Locked, withTableLock } from './with-table-lock';
