@@ -40,6 +40,28 @@ describe('gatherChunks', () => {
     expect(chunks.map(({ lines }) => lines.length)).toEqual([5 * MEBIBYTE + 3, 7 * MEBIBYTE + 2]);
   });
 
+  it('uses the buffer of a range that is done again, also of one that was given up, and never that of another at work', async () => {
+    const begin = async () => {
+      const chunks = gatherChunks(blocksOf([4, 4]), 4, () => Promise.resolve());
+      return { chunks, memory: (await chunks.next()).value?.lines.buffer };
+    };
+    const [first, second] = [await begin(), await begin()];
+    expect(second.memory).not.toBe(first.memory);
+    await first.chunks.return(undefined);
+    const third = await begin();
+    expect(third.memory).toBe(first.memory);
+    while ((await third.chunks.next()).done !== true) continue;
+    const fourth = await begin();
+    expect(fourth.memory).toBe(first.memory);
+    await Promise.all([second, fourth].map(({ chunks }) => chunks.return(undefined)));
+  });
+
+  it('makes a buffer of its own where none on the shelf is large enough', async () => {
+    await gather([4], 4);
+    const sizes = [3 * MEBIBYTE, 3 * MEBIBYTE, 1];
+    expect((await gather(sizes, 6 * MEBIBYTE)).map(({ lines }) => lines.length)).toEqual([6 * MEBIBYTE, 1]);
+  });
+
   it('gives no chunk for a range without items', async () => {
     expect(await gather([], 8)).toEqual([]);
   });
