@@ -59,18 +59,24 @@ export class Builds {
   async open(projectId: string, buildId: string, schema: TableSchema, rows?: ExpectedRows): Promise<BuildHandle> {
     checkSchema(schema);
     checkProjectId(projectId);
-    const { db, registry, clock } = this.services;
-    const row = await db.transaction({}, async (tx) => {
-      const ids = { id: newId(), tableId: newId(), projectId, buildId };
-      const created = await createContent(tx, { ...ids, schema, now: clock.now(), unkeyed: rows !== undefined });
-      if (created && rows && rows.expiring * FEW <= rows.items) await createExpiryIndex(tx, ids.id);
-      return registry.findBuild(tx, projectId, buildId);
-    });
+    const { db, registry } = this.services;
+    // There already, mostly: every step of a restore opens its build.
+    const row = (await registry.findBuild(db, projectId, buildId)) ?? (await this.create(projectId, buildId, schema, rows));
     if (!row) throw tableChanged();
     if (!sameStructure(row.content.schema, schema)) {
       throw new DomainError('ConflictError', 'A build with this id and another structure is there.');
     }
     return { tableId: row.tableId, generation: row.content.id, schema: row.content.schema, buildId, projectId };
+  }
+
+  private async create(projectId: string, buildId: string, schema: TableSchema, rows?: ExpectedRows): Promise<ContentRow | undefined> {
+    const { db, registry, clock } = this.services;
+    return db.transaction({}, async (tx) => {
+      const ids = { id: newId(), tableId: newId(), projectId, buildId };
+      const created = await createContent(tx, { ...ids, schema, now: clock.now(), unkeyed: rows !== undefined });
+      if (created && rows && rows.expiring * FEW <= rows.items) await createExpiryIndex(tx, ids.id);
+      return registry.findBuild(tx, projectId, buildId);
+    });
   }
 
   /** As if no item were there yet: one copy of everything. If one is, again batch by batch, with a comparison. */
