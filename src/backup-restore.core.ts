@@ -1,10 +1,12 @@
 import { DynamicModule, FactoryProvider, Global, Module, ModuleMetadata, Provider } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CHUNK_RAW_BYTES } from './archive';
 import { AuthModule } from './auth';
 import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, BACKUP_USERS, BackupQuota, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
+import { CallerTokenInterceptor, GrantReturn } from './backup-restore.grants';
 import { BackupRestoreHealth } from './backup-restore.health';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime, DEFAULT_SWEEP_SECONDS } from './backup-restore.runtime';
@@ -12,7 +14,7 @@ import { PLUGIN_METRICS, metricsProvider, watchedStores } from './backup-restore
 import { BackupDeleteHandler, BackupVerifyHandler } from './catalogue';
 import { BACKUP_DATA_SOURCE, DatabaseModule } from './database';
 import { PLUGIN_ENTITIES } from './entities';
-import { JOB_QUEUE, JobHandler, JobRunner, OutsideJobs, PostgresJobQueue, isOutsideKind } from './jobs';
+import { Grants, JOB_QUEUE, JobHandler, JobRunner, OutsideJobs, PostgresJobQueue, isOutsideKind } from './jobs';
 import { Clock, Quotas, systemClock } from './kernel';
 import { MAINTENANCE_OPTIONS, MaintenanceOptions } from './maintenance';
 import { DeadLetters, InProcessSender, LogSender, NotificationSender, Notifier, OutboxDispatcher, dispatcherOptions } from './notifications';
@@ -80,9 +82,13 @@ const PORTS: Provider[] = [
   metricsProvider(SENDERS),
   {
     provide: ObjectStoreRegistry,
-    inject: [BACKUP_RESTORE_OPTIONS, PLUGIN_METRICS],
-    useFactory: (options: BackupRestoreOptions, metrics: PluginMetrics | undefined) =>
-      new ObjectStoreRegistry(options.storage, { ...options.storage, decorate: watchedStores(options, metrics) }),
+    inject: [BACKUP_RESTORE_OPTIONS, PLUGIN_METRICS, DATA_SOURCE],
+    useFactory: (options: BackupRestoreOptions, metrics: PluginMetrics | undefined, dataSource: DataSource) =>
+      new ObjectStoreRegistry(options.storage, {
+        ...options.storage,
+        decorate: watchedStores(options, metrics),
+        onGrant: (sealed) => new Grants(dataSource).remember(sealed),
+      }),
   },
   fromOptions<BackupOptions>(BACKUP_OPTIONS, (options) => ({
     ...(options.exclusiveGateways === undefined ? {} : { exclusiveGateways: options.exclusiveGateways }),
@@ -129,6 +135,8 @@ const WORKERS: Provider[] = [
     inject: [DATA_SOURCE, BACKUP_RESTORE_OPTIONS, ObjectStoreRegistry, Notifier, JOB_QUEUE, CLOCK, PLUGIN_METRICS],
     useFactory: makeRunner,
   },
+  GrantReturn,
+  { provide: APP_INTERCEPTOR, useClass: CallerTokenInterceptor },
   BackupRestoreRuntime,
   BackupRestoreHealth,
 ];

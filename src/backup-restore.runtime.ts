@@ -1,6 +1,7 @@
 import { BeforeApplicationShutdown, Inject, Injectable, OnApplicationBootstrap } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { GrantReturn } from './backup-restore.grants';
 import { BackupRestoreOptions, BACKUP_RESTORE_OPTIONS } from './backup-restore.options';
 import { BACKUP_DATA_SOURCE, NotificationListener } from './database';
 import { JobRunner } from './jobs';
@@ -17,6 +18,8 @@ const COLLECT_SECONDS = 300;
 export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly sweeps: PollLoop | undefined;
   private readonly collection: PollLoop;
+  /** Only where jobs hold what users have lent. */
+  private readonly grants: PollLoop | undefined;
   private readonly events: NotificationListener;
 
   constructor(
@@ -24,6 +27,7 @@ export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeAppli
     @InjectDataSource(BACKUP_DATA_SOURCE) dataSource: DataSource,
     private readonly runner: JobRunner,
     private readonly dispatcher: OutboxDispatcher,
+    grants: GrantReturn,
   ) {
     this.events = new NotificationListener(dataSource, EVENTS_CHANNEL, () => dispatcher.wake());
     const log = options.logger ?? silentLogger;
@@ -36,6 +40,11 @@ export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeAppli
             seconds * 1000,
             (err) => log.warn({ err }, 'the sweep of the tables failed; it will be tried again'),
           );
+    this.grants = options.storage.internalSwift?.access !== 'trust' ? undefined : new PollLoop(
+      () => grants.giveBack(),
+      (seconds === 0 ? DEFAULT_SWEEP_SECONDS : seconds) * 1000,
+      (err) => log.warn({ err }, 'what users have lent for jobs could not be looked through; it will be tried again'),
+    );
     const builds = new AbandonedBuilds({ dataSource, backend: options.tables, clock: options.clock ?? systemClock, log });
     this.collection = new PollLoop(
       () => builds.collect(),
@@ -50,10 +59,11 @@ export class BackupRestoreRuntime implements OnApplicationBootstrap, BeforeAppli
     await this.events.start();
     this.sweeps?.start();
     this.collection.start();
+    this.grants?.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([this.sweeps?.stop(), this.collection.stop()]);
+    await Promise.all([this.sweeps?.stop(), this.collection.stop(), this.grants?.stop()]);
     await this.runner.stop();
     await this.events.stop();
     await this.dispatcher.stop();

@@ -1,6 +1,6 @@
 import { BackupEntity, BackupObjectEntity, RequestTokenEntity } from './backup';
 import { VerificationProofEntity } from './catalogue';
-import { JobEntity, JobStepEntity } from './jobs';
+import { GrantEntity, JobEntity, JobStepEntity } from './jobs';
 import { EventDeliveryEntity, EventEntity } from './notifications';
 import { ProjectSettingsEntity, TableDropEntity, TableSettingsEntity } from './protection';
 import { RestoreEntity, RestoreProofEntity } from './restore';
@@ -18,6 +18,7 @@ export const PLUGIN_ENTITIES = [
   TableDropEntity,
   JobEntity,
   JobStepEntity,
+  GrantEntity,
   EventEntity,
   EventDeliveryEntity,
 ] as const;

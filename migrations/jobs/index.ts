@@ -6,6 +6,7 @@ import { GuardData1795400000050 } from './1795400000050-guard-data';
 import { DeadLetters1795400000060 } from './1795400000060-dead-letters';
 import { VerifyBackups1795400000070 } from './1795400000070-verify-backups';
 import { SealCredentials1795500000014 } from './1795500000014-seal-credentials';
+import { KeepGrants1795500000016 } from './1795500000016-keep-grants';
 
 /** Migrations of the job database, in order. Released ones are never changed: add another. */
 export const JOB_MIGRATIONS = [
@@ -17,4 +18,5 @@ export const JOB_MIGRATIONS = [
   DeadLetters1795400000060,
   VerifyBackups1795400000070,
   SealCredentials1795500000014,
+  KeepGrants1795500000016,
 ] as const;

@@ -1,7 +1,8 @@
 import { createParamDecorator, CustomDecorator, ExecutionContext, SetMetadata } from '@nestjs/common';
-import { DomainError } from '../kernel';
+import { DomainError, Secret } from '../kernel';
 import { Identity } from './identity';
 import { PolicyRule } from './policy';
+import { TokenRequest, readToken } from './request-token';
 
 export const PUBLIC_KEY = 'magnetodb:auth:public';
 export const RULE_KEY = 'magnetodb:auth:rule';
@@ -25,3 +26,8 @@ export const CurrentIdentity = createParamDecorator((_data: unknown, context: Ex
   if (identity === undefined) throw new DomainError('InternalError', 'A call without a guard asked for an identity.');
   return identity;
 });
+
+/** The token of a request that the guard has let through; undefined for calls that need none. */
+export function callersToken(request: object): Secret | undefined {
+  return (request as { [IDENTITY_PROPERTY]?: Identity })[IDENTITY_PROPERTY] === undefined ? undefined : new Secret(readToken(request as TokenRequest));
+}

@@ -1,6 +1,6 @@
 export { AuthModule } from './auth.module';
 export { AuthOptions, TokenAuthority } from './auth.options';
-export { CurrentIdentity, EveryProject, Public, Requires } from './decorators';
+export { CurrentIdentity, EveryProject, Public, Requires, callersToken } from './decorators';
 export { Identity, PROJECT_ID_PATTERN } from './identity';
 export { KeystoneOptions } from './keystone';
 export { KeystoneAuthGuard } from './keystone-auth.guard';

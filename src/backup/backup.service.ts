@@ -113,7 +113,7 @@ export class BackupService {
   ): Promise<PreparedBackup> {
     const id = newId();
     const location = await this.stores.locationOf(strategy.location, { projectId: table.projectId, backupId: id });
-    const access = this.stores.accessFor(location, table.projectId);
+    const access = await this.stores.accessFor(location, table.projectId);
     if (location.type === 'external') await this.stores.probeOutside(location, 'write', 'strategy.location');
     const row = this.newRow(id, facts, table, strategy, location);
     const insert = async (tx: EntityManager): Promise<void> => {
@@ -182,7 +182,7 @@ export class BackupService {
    */
   async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery, strategy?: unknown): Promise<BackupView> {
     const seen = await this.find(address, id);
-    const { location, access } = this.reach(seen, strategy);
+    const { location, access } = await this.reach(seen, strategy);
     const removes = (seen.status !== 'CREATING' && seen.status !== 'DELETING') && !seen.deleteProtection && (!seen.imported || query.purge);
     if (access.outside && removes) await this.stores.probeOutside(location, 'delete', 'strategy.location');
     const row = await inTransaction(this.dataSource, (tx) => this.deleteWithin(tx, address.projectId, id, query, access));
@@ -195,12 +195,12 @@ export class BackupService {
    * @param strategy as given
    * @throws DomainError `ValidationError` for a strategy that cannot be, or credentials where none are of use
    */
-  reach(row: Pick<BackupEntity, 'internal' | 'locationUrl' | 'projectId'>, strategy: unknown): { location: BackupLocation; access: JobAccess } {
+  async reach(row: Pick<BackupEntity, 'internal' | 'locationUrl' | 'projectId'>, strategy: unknown): Promise<{ location: BackupLocation; access: JobAccess }> {
     const { credentials } = parseRestoreStrategy(strategy, this.strategies);
     const location: BackupLocation = row.internal
       ? { type: 'internal', url: row.locationUrl }
       : { type: 'external', url: row.locationUrl, ...(credentials === undefined ? {} : { credentials }) };
-    return { location, access: this.stores.accessFor(location, row.projectId) };
+    return { location, access: await this.stores.accessFor(location, row.projectId) };
   }
 
   private async deleteWithin(

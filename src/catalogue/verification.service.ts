@@ -25,7 +25,7 @@ export class VerificationService {
    */
   async verify(address: TableAddress, id: Uuid, strategy?: unknown): Promise<BackupView> {
     const seen = await this.backups.describe(address, id);
-    const { location, access } = this.backups.reach(seen.backup, strategy);
+    const { location, access } = await this.backups.reach(seen.backup, strategy);
     const runs = seen.progress?.state === 'queued' || seen.progress?.state === 'running';
     if (access.outside && !runs) await this.stores.probeOutside(location, 'read', 'strategy.location');
     const backup = await inTransaction(this.dataSource, async (tx) => {

@@ -28,6 +28,7 @@ export class PostgresJobQueue implements JobQueue {
         job.sealed ?? null,
       ],
     );
+    if (job.sealed !== undefined) await tx.query('UPDATE magnetodb_backup.grants SET used = true WHERE id = $1', [job.sealed]);
     // A host whose logger knows the request writes its id on this line: so a job is found from a request, and the other way round.
     this.log.info({ job_id: job.id, job_kind: job.kind, subject_id: job.subjectId }, 'a job is asked for');
     await insertSteps(tx, job.id, 0, [{ payload: job.params }]);

@@ -52,7 +52,7 @@ export class RestorePlanner {
   }
 
   /** What a job needs to read the archive later. @throws DomainError `ValidationError` if there are credentials, and no key to seal them with */
-  accessTo({ location }: Archive, projectId: string): JobAccess {
+  accessTo({ location }: Archive, projectId: string): Promise<JobAccess> {
     return this.stores.accessFor(location, projectId);
   }
 

@@ -20,6 +20,7 @@ import {
 import { BACKUP_DATA_SOURCE } from '../database';
 import { Clock, DomainError, Uuid, newId, parseUuid } from '../kernel';
 import { JOB_QUEUE, JobQueue, outsideKind } from '../jobs';
+import type { JobAccess } from '../storage';
 import { StrategyConfig, parseRestoreStrategy, parseSource, sourceWith } from '../strategy';
 import { TABLE_BACKEND, TableBackend } from '../tables';
 import { CreateRestoreRequest } from './rest/restore-requests';
@@ -81,7 +82,8 @@ export class RestoreService {
       throw conflictError(plan.conflict);
     }
     const row = this.newRow(plan, archive);
-    if (!(await this.insert(row, plan, archive, replay))) return { view: await replay.winner() };
+    const access = await this.planner.accessTo(archive, projectId);
+    if (!(await this.insert(row, plan, archive, { access, replay }))) return { view: await replay.winner() };
     await this.queue.wake();
     return { view: { restore: row, progress: undefined } };
   }
@@ -135,14 +137,14 @@ export class RestoreService {
     row: RestoreEntity,
     plan: RestorePlan,
     archive: Archive,
-    replay: Replay<RestoreView>,
+    { access, replay }: { access: JobAccess; replay: Replay<RestoreView> },
   ): Promise<boolean> {
     try {
       return await inTransaction(this.dataSource, async (tx) => {
         if (!(await replay.claim(tx, row.id))) return false;
         await holdBackup(tx, row);
         await tx.insert(RestoreEntity, { ...row });
-        await this.enqueue(tx, row, plan, archive);
+        await this.enqueue(tx, row, plan, archive, access);
         return true;
       });
     } catch (error) {
@@ -153,7 +155,7 @@ export class RestoreService {
     }
   }
 
-  private async enqueue(tx: EntityManager, row: RestoreEntity, plan: RestorePlan, archive: Archive): Promise<void> {
+  private async enqueue(tx: EntityManager, row: RestoreEntity, plan: RestorePlan, archive: Archive, { outside, sealed }: JobAccess): Promise<void> {
     const params: RestoreParams = {
       tableName: plan.tableName,
       sourceUrl: archive.location.url,
@@ -165,7 +167,6 @@ export class RestoreService {
       ...(archive.manifest.native && { format: plan.format }),
     };
     const kind = archive.manifest.native ? RESTORE_NATIVE_JOB : plan.part === undefined ? RESTORE_JOB : RESTORE_PART_JOB;
-    const { outside, sealed } = this.planner.accessTo(archive, row.projectId);
     await this.queue.enqueue(tx, {
       id: row.jobId,
       kind: outside ? outsideKind(kind) : kind,

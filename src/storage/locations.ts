@@ -71,7 +71,7 @@ export interface JobPlace {
 export interface JobAccess {
   /** Does it lie where processes of the first versions cannot go? */
   readonly outside: boolean;
-  /** The request's credentials, sealed for this place and project. */
+  /** The request's credentials, sealed for this place and project; or the name of a trust, which is of use to the service user alone. */
   readonly sealed?: string;
 }
 
@@ -96,9 +96,14 @@ export interface RegistryOptions {
   readonly adapters?: Partial<Record<LocationKind, StoreAdapter | undefined>>;
   /** Put around each adapter, below the retries: limits, measurements, faults in tests. */
   readonly decorate?: (store: ObjectStore, location: BackupLocation) => ObjectStore;
+  /** Hears of each `JobAccess.sealed` that has to be given back (`giveBack`) when no job holds it any more. */
+  readonly onGrant?: (sealed: string) => Promise<void>;
   /** How hosts are found and how long they are waited for. */
   readonly http?: Omit<HttpConnectOptions, 'isAllowedHost' | 'isAllowedAddress'>;
 }
+
+/** What the name of a trust begins with where sealed credentials would stand. */
+const TRUST = 'trust:';
 
 /** No project's folder: such a one begins with `_` only before hexadecimal digits. */
 const PROBE_FOLDER = '_probe';
@@ -198,18 +203,18 @@ export class ObjectStoreRegistry {
   }
 
   /**
-   * What a job needs to open the place of a request later.
-   * @throws DomainError `ValidationError` if there are credentials, and no key to seal them with
+   * What a job needs to open the place of a request later: sealed credentials, or where jobs act for users, a trust of the caller's.
+   * @throws DomainError `ValidationError` if there are credentials, and no key to seal them with; `Forbidden` if the caller's token may not trust
    */
-  accessFor({ type, url, credentials }: BackupLocation, projectId: string): JobAccess {
-    if (type === 'internal') return { outside: false };
+  async accessFor({ type, url, credentials }: BackupLocation, projectId: string): Promise<JobAccess> {
+    if (type === 'internal') return { outside: false, ...(await this.trustOfCaller()) };
     const outside = parseLocationUrl(url, 'the location of the backup').kind !== 'file';
     return credentials === undefined ? { outside } : { outside, sealed: this.seal.seal(credentials, { projectId, url }) };
   }
 
   /** Opens the place of a job. @throws DomainError as `open`; `StorageError` if its credentials cannot be opened */
   async openFor({ url, internal }: JobPlace, { projectId, sealed }: { readonly projectId: string; readonly sealed: string | undefined }): Promise<ObjectStore> {
-    if (internal) return this.open({ type: 'internal', url });
+    if (internal) return this.open({ type: 'internal', url, ...(sealed === undefined ? {} : { trustId: trustIdOf(sealed) }) });
     return this.open({ type: 'external', url, ...(sealed === undefined ? {} : { credentials: this.seal.open(sealed, { projectId, url }) }) });
   }
 
@@ -266,20 +271,24 @@ export class ObjectStoreRegistry {
     return placesIn(this.wrapped(await this.openOwn(root, undefined), { type: 'internal', url: root.href }), searched, {});
   }
 
-  /**
-   * Where jobs act for users, a trust of the caller's for a job that is about to be accepted; undefined everywhere else.
-   * @throws DomainError `Forbidden` if the caller's token cannot be used for that; `StorageError`
-   */
-  async trustOfCaller(type: BackupLocation['type']): Promise<string | undefined> {
-    if (type === 'external' || this.home?.trusts === undefined) return undefined;
+  private async trustOfCaller(): Promise<Pick<JobAccess, 'sealed'>> {
+    if (this.home?.trusts === undefined) return {};
     const token = callerToken();
     if (token === undefined) throw new DomainError('StorageError', 'nobody has said on whose behalf the object store is asked');
-    return this.home.trusts.make(token);
+    const trustId = await this.home.trusts.make(token);
+    const sealed = TRUST + trustId;
+    try {
+      await this.options.onGrant?.(sealed);
+    } catch (error) {
+      await this.home.endTrust(trustId).catch(() => undefined);
+      throw error;
+    }
+    return { sealed };
   }
 
-  /** Deletes a trust whose job is over. One that is gone is no error. @throws DomainError */
-  async endTrust(id: string): Promise<void> {
-    await this.home?.endTrust(id);
+  /** Deletes what a job's access was lent by, once no job holds it. What is gone already is no error. @throws DomainError */
+  async giveBack(sealed: string): Promise<void> {
+    await this.home?.endTrust(trustIdOf(sealed));
   }
 
   /** Asked for once: where the own store is, is found out when somebody needs it. */
@@ -346,6 +355,11 @@ export class ObjectStoreRegistry {
     if (!adapter) throw validationError(`${kind} locations are not available in this deployment`);
     return adapter;
   }
+}
+
+function trustIdOf(sealed: string): string {
+  if (!sealed.startsWith(TRUST)) throw new DomainError('StorageError', 'a job in the own store holds something else than a trust');
+  return sealed.slice(TRUST.length);
 }
 
 /** @throws DomainError `ValidationError` for settings that cannot be. Asks nobody. */

@@ -168,3 +168,57 @@ describeIfThere('Backups in Swift', () => {
     expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageError', message: expect.stringContaining('deleted while it was being made') } });
   });
 });
+
+describeIfThere('Backups in the accounts of their users', () => {
+  let gateway: KeystoneGateway;
+  let scene: Scene;
+  let account: string;
+
+  beforeAll(async () => {
+    swift = await SwiftService.shared();
+    gateway = await startKeystoneGateway(swift.keystone, { ...SMALL, OBJECTS_URL: 'swift://kept-backups', OBJECTS_ACCESS: 'trust', SWEEP_SECONDS: '1' });
+    scene = await Scene.of(gateway);
+    account = `AUTH_${scene.project}`;
+  }, START_MILLIS);
+  afterAll(() => gateway?.stop());
+
+  /** The trusts that a user has given. */
+  async function trusts(): Promise<unknown[]> {
+    const id = swift.keystone.ids.users['member'];
+    const { body } = await swift.keystone.call('GET', `/OS-TRUST/trusts?trustor_user_id=${id}`, await swift.keystone.logIn('member'));
+    return body['trusts'] as unknown[];
+  }
+
+  it('are made, restored, verified and deleted by trusts that end with their jobs, also if the user’s token is revoked', async () => {
+    const table = await scene.table('trusted');
+    const before = await scene.items(table);
+    const token = await swift.keystone.logIn('member');
+    const passing = new ManagementClient(gateway.url, 'spec', token, scene.project);
+    const asked = await expectStatus(passing.createBackup(table), 202);
+    await swift.keystone.revoke(token);
+    const backup = await scene.client.finished(() => scene.client.backup(table, asked['id']), 'CREATING');
+    expect(backup).toMatchObject({ status: 'CREATED', item_count: ITEMS });
+    expect(locationOf(backup)).toBe(`swift+${swift.url}/v1/${account}/kept-backups/${String(backup['id'])}`);
+    // The user's own, as any of the user's objects is.
+    expect(await objectsOf(account, 'kept-backups', 'member', 'demo')).toContain(`${String(backup['id'])}/manifest.json`);
+    await until(async () => (await trusts()).length === 0);
+
+    expect(await scene.restored('trusted_again', { source: locationOf(backup) })).toMatchObject({ status: 'RESTORED' });
+    expect(await scene.items('trusted_again')).toEqual(before);
+    await expectStatus(scene.client.send('POST', `${scene.client.table(table)}/backups/${String(backup['id'])}/verify`), 202);
+    await until(async () => (await scene.client.backup(table, backup['id'])).body['last_verified_at'] !== undefined);
+    const other = await Scene.of(gateway, 'stranger', 'other');
+    await refused(other.client.createRestore('stolen', { source: locationOf(backup) }), 404, 'BackupNotExists');
+
+    await expectStatus(scene.client.deleteBackup(table, backup['id']), 200);
+    await scene.client.gone(() => scene.client.backup(table, backup['id']));
+    expect(await objectsOf(account, 'kept-backups', 'member', 'demo')).toEqual([]);
+    await until(async () => (await trusts()).length === 0);
+  });
+
+  it('are not begun with a token that may trust nobody', async () => {
+    const table = await scene.table('untrusted');
+    const token = await swift.keystone.logInWith(await swift.keystone.applicationCredential('member'));
+    await refused(new ManagementClient(gateway.url, 'spec', token, scene.project).createBackup(table), 403, 'Forbidden', /trust/);
+  });
+});
