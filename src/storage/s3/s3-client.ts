@@ -50,6 +50,8 @@ function regionOf(host: string): string {
  * there is given here. It never retries; whoever wraps the store does.
  */
 export async function s3Client({ endpoint, keys, region }: S3Access, http: HttpConnect): Promise<S3Client> {
+  // The version is pinned. What later ones will need of Node.js is no news here, and standard error holds lines of JSON.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const { S3Client: Client } = await import('@aws-sdk/client-s3');
   const config: S3ClientConfig = {
     endpoint,

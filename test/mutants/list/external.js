@@ -25,6 +25,7 @@ module.exports = [
   ]),
   ...rows('src/storage/s3/s3-client.ts', S3, [
     ['ambient-credentials', 'nothing of the surroundings is used', "    credentials: keys ?? { accessKeyId: '', secretAccessKey: '' },\n    ...(keys === undefined ? { signer: UNSIGNED } : {}),", '    ...(keys === undefined ? {} : { credentials: keys }),', 'is not heard'],
+    ['the-sdk-speaks-up', 'standard error holds lines of JSON', "process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';", '', 'without a word'],
     ['the-sdk-retries', 'only the wrapper tries again', 'maxAttempts: 1,', 'maxAttempts: 3,', 'is not heard|503'],
     ['listings-without-end', 'answers that are no objects have a bound', "...(request.query?.['x-id'] === 'GetObject' ? {} : { maxBodyBytes: MAX_ANSWER_BYTES }),", '', 'that never end'],
   ]),
