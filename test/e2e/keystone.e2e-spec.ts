@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { KeystoneTokenValidator } from '../../src/auth/keystone';
 import { ManualClock } from '../../src/kernel';
 import { codeOf, describeTokenValidatorContract } from '../contract/token-validator.contract';
@@ -88,10 +89,11 @@ describeIfThere('Tokens of a real Keystone', () => {
   });
 
   it('are judged again as soon as the service user’s own token, which was revoked, is renewed', async () => {
-    const validator = new KeystoneTokenValidator({ ...(await ownServiceUser()), cacheSeconds: 0 });
+    const own = await ownServiceUser();
+    const validator = new KeystoneTokenValidator({ ...own, cacheSeconds: 0 });
     const token = await keystone.logIn('member');
     await validator.validate(token);
-    await revokeAllTokensOf('renewing');
+    await revokeAllTokensOf(own.username);
     // A new one that was made in the second of the revocation is revoked with the old.
     expect(await until(() => validator.validate(token).catch(() => undefined))).toMatchObject({ projectId: keystone.ids.projects['demo'] });
   });
@@ -99,7 +101,7 @@ describeIfThere('Tokens of a real Keystone', () => {
   /** A service user of this test's own, since others would lose their tokens, too. */
   async function ownServiceUser(): Promise<KeystoneService['serviceUser']> {
     const token = await keystone.logIn('admin', { project: 'admin' });
-    const name = 'renewing';
+    const name = `renewing-${randomBytes(4).toString('hex')}`;
     const { body } = await keystone.call('POST', '/users', token, { user: { name, domain_id: 'default', password: `${name}-secret` } });
     const { id } = body['user'] as { id: string };
     const { projects, roles } = keystone.ids;
