@@ -98,7 +98,8 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
   it('go to quorum queues, which are durable', async () => {
     const durable = { exchange: `${consumer.exchange}-durable`, queues: 'quorum' } as const;
     await send(sender(undefined, durable), sampleEvent('start'));
-    await consumer.channel.checkQueue(`${consumer.topic}.info`);
+    // Otherwise declared, it would be refused.
+    await consumer.channel.assertQueue(`${consumer.topic}.info`, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
     await consumer.channel.deleteQueue(`${consumer.topic}.info`);
     await consumer.channel.deleteQueue(`${consumer.topic}.error`);
     await consumer.channel.assertExchange(durable.exchange, 'topic', { durable: true });

@@ -13,6 +13,7 @@ import { pythonIsThere } from '../setup/keystone-service';
 import { RabbitmqService, rabbitmqIsThere } from '../setup/rabbitmq-service';
 import { until } from '../setup/until';
 import { AmqpConsumer } from './amqp-consumer';
+import { amqpOutboxTests } from './amqp-outbox-tests';
 import { amqpSenderTests } from './amqp-sender-tests';
 import { Json, expectStatus } from './management-server';
 
@@ -63,6 +64,7 @@ class Listener {
   afterAll(() => broker?.stop());
 
   amqpSenderTests(() => broker);
+  amqpOutboxTests(() => broker);
 
   (pythonIsThere('oslo.messaging') ? describe : describe.skip)('reach a listener of oslo.messaging', () => {
     let deployment: Deployment;
@@ -188,6 +190,13 @@ class Listener {
 });
 
 describe('the gateway’s settings of RabbitMQ', () => {
+  it('load no client of AMQP before the first event', () => {
+    const script = `require('./test/setup/swc-register.js');
+      require('./src/notifications').amqp('rabbit://broker/');
+      process.stdout.write(String(Object.keys(require.cache).some((file) => file.includes('node_modules/amqplib'))));`;
+    expect(execFileSync(process.execPath, ['-e', script], { cwd: join(__dirname, '../..'), encoding: 'utf8' })).toBe('false');
+  });
+
   it.each<[Record<string, string>, RegExp]>([
     [{ AMQP_URL: 'rabbit://a:s3cret@h/?color=red' }, /^AMQP_URL: it has unknown options: color$/],
     [{ AMQP_URL: 'rabbit://s3cret@h/' }, /^AMQP_URL: a host has a user without a name or password/],

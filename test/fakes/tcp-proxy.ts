@@ -6,6 +6,7 @@ export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   private refusing = false;
   private hanging = false;
+  private patience: (() => number) | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -44,6 +45,11 @@ export class TcpProxy {
     }
   }
 
+  /** Cuts each connection that comes off after so many pieces of data, in either direction; undefined: none any more. */
+  cutAfter(pieces: (() => number) | undefined): void {
+    this.patience = pieces;
+  }
+
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
   }
@@ -56,9 +62,14 @@ export class TcpProxy {
 
   private take(client: Socket): void {
     const server = connect(this.target, '127.0.0.1');
+    let left = this.patience?.() ?? Infinity;
     for (const [from, to] of [[client, server], [server, client]] as const) {
       this.sockets.add(from);
-      from.on('data', (chunk: Buffer) => to.write(chunk));
+      from.on('data', (chunk: Buffer) => {
+        left -= 1;
+        if (left < 0 && this.patience !== undefined) from.destroy();
+        else to.write(chunk);
+      });
       from.on('error', () => undefined);
       from.once('close', () => {
         this.sockets.delete(from);
