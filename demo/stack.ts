@@ -41,9 +41,9 @@ const SWIFT = { name: 'swift', script: 'openstack/swift.sh' };
 const RABBITMQ = { name: 'rabbitmq', script: 'openstack/rabbitmq.sh' };
 const GATEWAY = { name: 'gateway', script: 'gateway.sh' };
 
-async function start(folder: string, say: (text: string) => void): Promise<Stack> {
+async function start(folder: string, say: (text: string) => void, signal: AbortSignal): Promise<Stack> {
   const serviceOf = (service: Service, env: Record<string, string> = {}, command: readonly string[] = []): Promise<string[]> =>
-    run(folder, service, ['start', ...command], env);
+    run(folder, service, ['start', ...command], env, signal);
   say('Starting Keystone, Swift and RabbitMQ (the first time, their Python packages are installed, which takes a minute)…');
   const [[rabbitmq = ''], { keystone, swift }] = await Promise.all([
     serviceOf(RABBITMQ).then((lines) => lines.slice(-1)),
@@ -115,9 +115,9 @@ ${stack.first_backup.join('\n')}
 }
 
 /** Runs a service's script, and resolves with the lines that it printed. */
-async function run(folder: string, { name, script }: Service, args: readonly string[], env: Record<string, string> = {}): Promise<string[]> {
+async function run(folder: string, { name, script }: Service, args: readonly string[], env: Record<string, string> = {}, signal?: AbortSignal): Promise<string[]> {
   const environment = { ...process.env, PORT: '', ...env, SERVICES_DIR: join(folder, 'services', name) };
-  const { stdout } = await promisify(execFile)(resolve(ROOT, 'test/services', script), args, { env: environment });
+  const { stdout } = await promisify(execFile)(resolve(ROOT, 'test/services', script), args, { env: environment, ...(signal === undefined ? {} : { signal }) });
   return stdout.trim().split('\n');
 }
 
@@ -147,7 +147,8 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'magnetodb-stack-'));
   const clean = watchOver(folder);
   const told = new Promise<void>((end) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.on(signal, () => end())));
-  const starting = start(folder, say).then(async (stack) => {
+  const brokenOff = new AbortController();
+  const starting = start(folder, say, brokenOff.signal).then(async (stack) => {
     process.stdout.write(json ? `${JSON.stringify(stack)}\n` : instructions(stack));
     if (readyFile !== undefined) await writeFile(readyFile, JSON.stringify(stack));
   });
@@ -157,6 +158,8 @@ async function main(): Promise<void> {
   } finally {
     clearInterval(keepAlive);
     say('Stopping…');
+    brokenOff.abort();
+    await starting.catch(() => undefined);
     await stop(folder);
     await clean();
   }
