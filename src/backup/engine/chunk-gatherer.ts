@@ -32,27 +32,25 @@ export async function* gatherChunks(
   let expiringCount = 0;
   let digest = new TableDigest();
   let cursor: string | undefined;
-  try {
-    for await (const block of blocks) {
-      await onBlock(block);
-      if (used + block.lines.length > buffer.length) {
-        buffer = Buffer.concat([buffer.subarray(0, used)], used + Math.max(block.lines.length, ROOM_BYTES));
-      }
-      buffer.set(block.lines, used);
-      used += block.lines.length;
-      expiringCount += block.expiringCount;
-      digest.merge(block.digest);
-      cursor = block.cursor;
-      if (used >= targetBytes) {
-        yield { lines: buffer.subarray(0, used), itemCount: digest.itemCount, expiringCount, digest, cursor };
-        used = 0;
-        expiringCount = 0;
-        digest = new TableDigest();
-        cursor = undefined;
-      }
+  for await (const block of blocks) {
+    await onBlock(block);
+    if (used + block.lines.length > buffer.length) {
+      buffer = Buffer.concat([buffer.subarray(0, used)], used + Math.max(block.lines.length, ROOM_BYTES));
     }
-    if (cursor !== undefined) yield { lines: buffer.subarray(0, used), itemCount: digest.itemCount, expiringCount, digest, cursor };
-  } finally {
-    shelf.giveBack(buffer);
+    buffer.set(block.lines, used);
+    used += block.lines.length;
+    expiringCount += block.expiringCount;
+    digest.merge(block.digest);
+    cursor = block.cursor;
+    if (used >= targetBytes) {
+      yield { lines: buffer.subarray(0, used), itemCount: digest.itemCount, expiringCount, digest, cursor };
+      used = 0;
+      expiringCount = 0;
+      digest = new TableDigest();
+      cursor = undefined;
+    }
   }
+  if (cursor !== undefined) yield { lines: buffer.subarray(0, used), itemCount: digest.itemCount, expiringCount, digest, cursor };
+  // Of a range that failed, somebody may be storing the last chunk still: its buffer is left to the garbage collector.
+  shelf.giveBack(buffer);
 }
