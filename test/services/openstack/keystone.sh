@@ -52,6 +52,9 @@ workers = 1
 threads = 8
 worker_class = "gthread"
 control_socket_disable = True
+# A machine with much other work is no reason to kill the worker, nor idle connections one to wait with the end.
+timeout = 300
+graceful_timeout = 1
 CONF
   # Keystone takes sys.argv for its own, so gunicorn's options go by a file.
   GUNICORN_CMD_ARGS="-c $1/gunicorn.conf.py" OS_KEYSTONE_CONFIG_FILES=$1/keystone.conf launch keystone "$PYTHON_ENV/bin/gunicorn"
