@@ -1,0 +1,45 @@
+const rows = require('../rows');
+
+const STORE = 'src/storage/swift/swift-object-store.spec.ts';
+const SESSION = 'src/storage/swift/token-session.spec.ts';
+const OWN = 'src/storage/own-store.spec.ts';
+
+module.exports = [
+  ...rows('src/storage/swift/token-session.ts', SESSION, [
+    ['swift-log-in-for-each', 'one log-in serves all who need one at the same time', 'if (this.held !== current) return this.login();', '', 'when its token is refused'],
+    ['swift-token-to-the-end', 'a token is renewed before it ends', 'life - Math.min(RENEW_MARGIN_MS, life / 10)', 'life', 'a minute before its token ends'],
+    ['swift-short-token-useless', 'a short-lived token is used, too', 'Math.min(RENEW_MARGIN_MS, life / 10)', 'RENEW_MARGIN_MS', 'nine tenths of its life'],
+    ['swift-refused-token-kept', 'a token that is refused is used no more', 'known.login !== this.refusedLogin && ', '', 'when its token is refused'],
+    ['swift-log-in-fails-for-ever', 'a log-in that failed is tried again', 'await current.catch(() => undefined)', 'await current', 'tries again after'],
+  ]),
+  ...rows('src/storage/own-store.ts', OWN, [
+    ['own-store-prefix-confused', 'a project’s place is told from its neighbours', "text.startsWith(before) && text.endsWith(after) && !name.includes('/')", "text.endsWith(after) && !name.includes('/')", 'has nothing to do with'],
+    ['own-store-two-projects', 'a place is of one project', 'given.size !== 1', 'given.size < 1', 'names one project or none'],
+    ['own-store-reached-into', 'what lies around the own store reaches into it', 'return location.segments.slice(0, segments.length).every(', 'return location.segments.length >= segments.length && location.segments.slice(0, segments.length).every(', 'is not reached into'],
+    ['own-store-other-service', 'a container of the same name elsewhere is not ours', 'this.pattern.suffix === location.suffix && ', '', 'has nothing to do with'],
+  ]),
+  ...rows('src/storage/retrying.ts', 'src/storage/retrying.spec.ts', [
+    ['retry-after-of-store-ignored', 'a store that asks for patience is left alone for so long', 'await sleep(asked + Math.floor', 'await sleep(0 * asked + Math.floor', 'stays away as long as'],
+    ['retry-after-of-store-without-bound', 'no store silences a job for longer than a minute at a time', 'Math.min(maxRetryAfterMillis, (error.retryAfterSeconds ?? 0) * 1000)', '(error.retryAfterSeconds ?? 0) * 1000 + 0 * maxRetryAfterMillis', 'stays away as long as'],
+  ]),
+  ...rows('src/backup/engine/portable-backup.ts', 'src/backup/engine/portable-backup.spec.ts', [
+    ['container-deleted-unseen', 'a backup whose container was deleted under it is none', '  await checkStillThere(context.store);\n', '', 'whose folder was deleted under it'],
+  ]),
+  ...rows('src/storage/swift/swift-object-store.ts', STORE, [
+    ['swift-etag-not-sent', 'what is sent carries its digest, which Swift compares', 'headers: { ...bodyHeaders(bytes), etag: md5 },', 'headers: bodyHeaders(bytes),', 'carries its digest'],
+    ['swift-etag-not-compared', 'what Swift says it has stored is compared with what was sent', 'if (etagOf(answer.headers) !== md5)', 'if (etagOf(answer.headers) === undefined)', 'is compared with what Swift says'],
+    ['swift-segments-stay', 'a deleted large object leaves no segments', "if (isLarge || there.status === 404) await this.large.deleteSegments(this.prefix + name, signal);", '', 'keeps no segment of a process that died'],
+  ]),
+  ...rows('src/storage/swift/large-objects.ts', STORE, [
+    ['swift-broken-put-leaves-segments', 'a large put that broke leaves no segments', 'await this.remove(stored.map((segment) => segment.name)).catch(() => undefined);', '', 'leaves no segment of a put that broke'],
+    ['swift-segments-of-a-neighbour', 'a deletion touches no neighbour’s segments', '`${name}~`', 'name', 'touches no neighbour'],
+  ]),
+  ...rows('src/storage/swift/swift-client.ts', STORE, [
+    ['swift-token-not-renewed', 'a token that is refused in mid-job is renewed', 'if (answer.status === 401) this.session.refused(login);', '', 'is renewed once for everybody'],
+    ['swift-limits-not-asked', 'objects over the Swift’s own limit go in segments', 'maxObjectBytes: positive(swift?.max_file_size) ?? USUAL_LIMITS.maxObjectBytes,', 'maxObjectBytes: USUAL_LIMITS.maxObjectBytes,', 'is made where the Swift takes no larger'],
+  ]),
+  ...rows('src/storage/swift/swift-errors.ts', STORE, [
+    ['swift-quota-tried-again', 'a full quota is an error that says so', '/quota/i.test(explanation)', '/never/i.test(explanation)', 'a quota that is used up'],
+    ['swift-retry-after-lost', 'Swift’s Retry-After is told to whoever tries again', '...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })', '', 'is told what it means'],
+  ]),
+];
