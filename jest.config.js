@@ -25,7 +25,8 @@ module.exports = {
   },
   globalSetup: '<rootDir>/test/setup/global-setup.js',
   globalTeardown: '<rootDir>/test/setup/global-teardown.js',
-  testTimeout: 60000,
+  // For a machine with much else to do: no test is about time.
+  testTimeout: 240000,
   maxWorkers: 2,
   reporters: ['default', '<rootDir>/test/setup/summary-reporter.js'],
 };

@@ -110,7 +110,7 @@ class Cable {
 }
 
 // Processes are started, and a database is away for ten seconds.
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let database: TestDatabase;
 let sql: Client;

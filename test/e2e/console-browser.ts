@@ -1,7 +1,7 @@
 import { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
 import { untilEqual } from '../setup/until';
 
-const PATIENCE_MILLIS = 45_000;
+const PATIENCE_MILLIS = 90_000;
 
 /** The console in a tab of its own, with everything noted that must not happen in it. */
 export class ConsolePage {
@@ -17,7 +17,7 @@ export class ConsolePage {
   static async open(browser: Browser, server: string, options: BrowserContextOptions = {}): Promise<ConsolePage> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(90_000);
     const opened = new ConsolePage(page, server);
     page.on('request', (request) => opened.requests.push(request));
     page.on('pageerror', (error) => opened.complaints.push(error.message));
@@ -66,7 +66,7 @@ export class ConsolePage {
 
   /** Waits for the focus to be there: what a key did to the page may be seen a moment later. */
   expectFocus(name: string): Promise<void> {
-    return untilEqual(() => this.focused(), name, PATIENCE_MILLIS);
+    return untilEqual(() => this.focused(), name);
   }
 
   /** Goes on with Tab until the focus is on what is so named, as somebody without a mouse would. */
@@ -122,7 +122,7 @@ export class ConsolePage {
 
   async live(): Promise<void> {
     await this.page.locator('#who').waitFor();
-    await untilEqual(() => this.page.locator('#live').textContent(), 'Live', PATIENCE_MILLIS);
+    await untilEqual(() => this.page.locator('#live').textContent(), 'Live');
   }
 
   /** With SCREENSHOTS naming a folder: a picture to be looked at. */

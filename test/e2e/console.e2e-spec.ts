@@ -13,7 +13,7 @@ import { ConsolePage } from './console-browser';
 import { expectStatus, makeTable, ManagementClient } from './management-server';
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
 

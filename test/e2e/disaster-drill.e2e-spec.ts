@@ -10,7 +10,7 @@ import { FilesystemObjectStore } from '../../src/storage';
 import { writeSampleArchive } from '../fakes/sample-archive';
 
 // Whole programs start here, beside whatever else the machine does.
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const ROOT = join(__dirname, '../..');
 const SHELL = /^```sh\n([\s\S]*?)^```$/gm;

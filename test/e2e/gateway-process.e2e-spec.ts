@@ -9,7 +9,7 @@ import { until } from '../setup/until';
 import { expectStatus, ManagementClient } from './management-server';
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const READY = /^MagnetoDB gateway ready: (http:\/\/\S+) /m;
 const MADE_UP = /^Development token.*: (\S+)$/gm;

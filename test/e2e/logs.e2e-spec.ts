@@ -10,7 +10,7 @@ import { createTestDatabase, TestDatabase } from '../setup/database';
 import { until } from '../setup/until';
 import { Answer, expectStatus, Json, ManagementClient } from './management-server';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const READY = /^MagnetoDB gateway ready: (http:\/\/\S+) /m;
 const TOKEN = 'a-good-token-that-nobody-else-may-see';

@@ -10,7 +10,7 @@ import { Answer, attribute, DataApiClient, ok, refused } from './data-api-server
 import { expectStatus, ManagementClient } from './management-server';
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const WRITERS = 4;
 const TOKEN = 'demo-token';

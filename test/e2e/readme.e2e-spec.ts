@@ -8,7 +8,7 @@ import { RunningGateway, startGateway } from '../../src/gateway/start';
 import { createTestDatabase, TestDatabase } from '../setup/database';
 import { expectStatus, Json, ManagementClient } from './management-server';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const ROOT = join(__dirname, '../..');
 const TOKEN = 'made-up-token';

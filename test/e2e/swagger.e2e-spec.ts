@@ -9,7 +9,7 @@ import { createTestDatabase, TestDatabase } from '../setup/database';
 import { until } from '../setup/until';
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 (browserIsThere('Swagger UI') ? describe : describe.skip)('Swagger UI in a real browser', () => {
   let database: TestDatabase;

@@ -11,7 +11,7 @@ import { until } from '../setup/until';
 import { expectStatus, Json, ManagementClient } from './management-server';
 import { readSamples } from './prometheus';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 /** A span as OTLP's JSON has it, with attributes as an object. */
 interface Span {

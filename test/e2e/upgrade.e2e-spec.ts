@@ -11,7 +11,7 @@ import { until } from '../setup/until';
 import { previousVersion } from '../upgrade/previous-version';
 import { expectStatus, Json, ManagementClient } from './management-server';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const READY = /^MagnetoDB gateway ready: (http:\/\/\S+) /m;
 const ITEMS = 2000;

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 // Other programs start here, beside whatever else the machine does: patience is not what is tested.
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const run = promisify(execFile);
 const ROOT = resolve(__dirname, '../..');

@@ -19,8 +19,12 @@ const root = path.join(__dirname, '../..');
 const copied = ['src', 'migrations', 'test', 'demo', 'package.json', 'nest-cli.json', '.dependency-cruiser.js', 'README.md', 'tsconfig.json', 'jest.config.js', 'docs', 'config', 'monitoring'];
 /** Trees broken side by side. */
 const TREES = 2;
-/** A test that has not ended by then was not turned red by its assertion. */
+/** A test that has not ended by then was not turned red by its assertion. A whole file that is to be green has longer. */
 const TIMEOUT_MILLIS = 300_000;
+const BASELINE_MILLIS = 1_800_000;
+/** What is broken on purpose often makes a test wait for what never happens. */
+const IMPATIENCE = { TEST_PATIENCE_MILLIS: '40000' };
+const IMPATIENT = ['--testTimeout', '60000'];
 
 /** A copy without node_modules, which is linked: the tree itself is never touched. */
 function copyTree() {
@@ -33,16 +37,16 @@ function copyTree() {
 }
 
 /** Runs the tests of one file whose names match the pattern; resolves with `{ passed, failed }`: their names. */
-function runTests(folder, test, pattern) {
+function runTests(folder, test, pattern, broken) {
   const results = path.join(folder, 'mutant-results.json');
   fs.rmSync(results, { force: true });
-  const args = [path.join(root, 'node_modules/jest/bin/jest.js'), '--runInBand', '--runTestsByPath', test, '--json', '--outputFile', results];
+  const args = [path.join(root, 'node_modules/jest/bin/jest.js'), '--runInBand', '--runTestsByPath', test, '--json', '--outputFile', results, ...(broken ? IMPATIENT : [])];
   const child = spawn(process.execPath, [...args, '-t', pattern], {
     cwd: folder,
     stdio: 'ignore',
-    timeout: TIMEOUT_MILLIS,
+    timeout: broken ? TIMEOUT_MILLIS : BASELINE_MILLIS,
     killSignal: 'SIGKILL',
-    env: { ...process.env, CI: 'true' },
+    env: { ...process.env, CI: 'true', ...(broken ? IMPATIENCE : {}) },
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -75,7 +79,7 @@ async function judge(folder, mutant, baseline) {
   try {
     const undo = apply(folder, mutant);
     try {
-      const broken = await runTests(folder, mutant.test, mutant.only ?? '');
+      const broken = await runTests(folder, mutant.test, mutant.only ?? '', true);
       if (broken.failed.length > 0) return 'killed';
       return broken.passed.length > 0 ? 'SURVIVED' : 'DID NOT RUN';
     } finally {
@@ -92,7 +96,7 @@ async function work(files, tell) {
   try {
     for (let file = files.shift(); file !== undefined; file = files.shift()) {
       const [test, rows] = file;
-      const baseline = await runTests(folder, test, rows.map((row) => row.only ?? '').join('|'));
+      const baseline = await runTests(folder, test, rows.map((row) => row.only ?? '').join('|'), false);
       for (const mutant of rows) tell(mutant, await judge(folder, mutant, baseline));
     }
   } finally {
