@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,7 +17,9 @@ export const PREVIOUS_COMMIT = readFileSync(join(__dirname, 'PREVIOUS_COMMIT'), 
  */
 export async function previousVersion(): Promise<string> {
   const packages = realpathSync(join(__dirname, '../../node_modules'));
-  const kept = join(tmpdir(), `magnetodb-swc-${process.getuid?.() ?? 0}`, `version-${PREVIOUS_COMMIT}`);
+  // Its packages are linked: another checkout's may be gone when they are wanted.
+  const checkout = createHash('sha256').update(packages).digest('hex').slice(0, 8);
+  const kept = join(tmpdir(), `magnetodb-swc-${process.getuid?.() ?? 0}`, `version-${PREVIOUS_COMMIT}-${checkout}`);
   if (existsSync(kept)) return kept;
   const aside = `${kept}.${process.pid}`;
   const archive = `${aside}.tar`;
