@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { TableRef } from '../../kernel';
-import { isDomainError } from '../../kernel';
+import { TableRef, isDomainError } from '../../kernel';
 import { domainError, unavailable } from './errors';
 import { ResolvedOptions } from './options';
 import { Session } from './session';
@@ -35,7 +34,7 @@ export class WriteGate {
   private closed = false;
 
   constructor(
-    private readonly session: Session,
+    private readonly session: Pick<Session, 'read' | 'write'>,
     private readonly options: Pick<ResolvedOptions, 'requestTimeoutMillis' | 'clusterWriteTimeoutMillis'>,
   ) {}
 
@@ -132,7 +131,7 @@ export class WriteGate {
 }
 
 /** Whose writers are waited for, or were not long ago. */
-export async function readRequests(session: Session): Promise<DrainRequest[]> {
+export async function readRequests(session: Pick<Session, 'read'>): Promise<DrainRequest[]> {
   const rows = await session.read('SELECT tenant, name, epoch FROM magnetodb.br_locks WHERE bucket = 0');
   return rows.map((row) => ({ ref: { projectId: String(row['tenant']), name: String(row['name']) }, epoch: String(row['epoch']) }));
 }
