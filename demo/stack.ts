@@ -6,7 +6,7 @@ import { extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * `npm run stack`: a gateway with a Keystone, a Swift and a RabbitMQ of its own on this machine, all of them real, by the scripts that the
+ * `npm run stack`: a gateway with a Cassandra, a Keystone, a Swift and a RabbitMQ of its own on this machine, all of them real, by the scripts that the
  * tests use. It prints how to make the first backup, and runs until Ctrl-C, SIGTERM or SIGHUP; then all data are removed.
  *
  * `--json` prints one line of JSON instead; `--ready-file FILE` also writes it there once everything is ready.
@@ -21,6 +21,8 @@ const EXCHANGE = 'magnetodb';
 /** What a client needs. */
 export interface Stack {
   readonly gateway: string;
+  /** `host:port` of its CQL. */
+  readonly cassandra: string;
   readonly keystone: string;
   readonly swift: string;
   readonly rabbitmq: string;
@@ -32,21 +34,26 @@ export interface Stack {
   readonly folder: string;
 }
 
+/** A service's scripts, below test/services. */
 interface Service {
   readonly name: string;
-  readonly script: string;
+  readonly start: readonly string[];
+  readonly stop: readonly string[];
 }
-const KEYSTONE = { name: 'keystone', script: 'openstack/keystone.sh' };
-const SWIFT = { name: 'swift', script: 'openstack/swift.sh' };
-const RABBITMQ = { name: 'rabbitmq', script: 'openstack/rabbitmq.sh' };
-const GATEWAY = { name: 'gateway', script: 'gateway.sh' };
+const scripted = (name: string, script: string): Service => ({ name, start: [script, 'start'], stop: [script, 'stop'] });
+const KEYSTONE = scripted('keystone', 'openstack/keystone.sh');
+const SWIFT = scripted('swift', 'openstack/swift.sh');
+const RABBITMQ = scripted('rabbitmq', 'openstack/rabbitmq.sh');
+const CASSANDRA = { name: 'cassandra', start: ['cassandra/start.sh'], stop: ['cassandra/stop.sh'] };
+const GATEWAY = scripted('gateway', 'gateway.sh');
 
 async function start(folder: string, say: (text: string) => void, signal: AbortSignal): Promise<Stack> {
   const serviceOf = (service: Service, env: Record<string, string> = {}, command: readonly string[] = []): Promise<string[]> =>
-    run(folder, service, ['start', ...command], env, signal);
-  say('Starting Keystone, Swift and RabbitMQ (the first time, their Python packages are installed, which takes a minute)…');
-  const [[rabbitmq = ''], { keystone, swift }] = await Promise.all([
+    run(folder, service.name, [...service.start, ...command], env, signal);
+  say('Starting Cassandra, Keystone, Swift and RabbitMQ (the first time, their packages are fetched, which takes a minute or two)…');
+  const [[rabbitmq = ''], [cqlPort = ''], { keystone, swift }] = await Promise.all([
     serviceOf(RABBITMQ).then((lines) => lines.slice(-1)),
+    serviceOf(CASSANDRA).then((lines) => lines.slice(-1)),
     serviceOf(KEYSTONE).then(async (said) => {
       const url = said.at(-1) ?? '';
       return { keystone: url, swift: (await serviceOf(SWIFT, { KEYSTONE_URL: url })).at(-2) ?? '' };
@@ -55,6 +62,7 @@ async function start(folder: string, say: (text: string) => void, signal: AbortS
   // Only what Keystone's catalogue names is found by the gateway.
   await serviceOf(KEYSTONE, { KEYSTONE_ENDPOINTS: `object-store=${swift}/v1/AUTH_%(project_id)s` });
   const project = projectId(folder);
+  const cassandra = `127.0.0.1:${cqlPort}`;
   say('Starting the gateway…');
   const [gateway = ''] = (
     await serviceOf(GATEWAY, {
@@ -62,6 +70,9 @@ async function start(folder: string, say: (text: string) => void, signal: AbortS
       KEYSTONE_URL: `${keystone}/v3`,
       KEYSTONE_USERNAME: 'magnetodb',
       KEYSTONE_PASSWORD: 'magnetodb-secret',
+      TABLES_BACKEND: 'cassandra',
+      CASSANDRA_CONTACT_POINTS: cassandra,
+      CASSANDRA_REPLICATION: 'datacenter1:1',
       OBJECTS_URL: 'swift://backups-{project}',
       AMQP_URL: rabbitmq,
       AMQP_EXCHANGE: EXCHANGE,
@@ -71,7 +82,7 @@ async function start(folder: string, say: (text: string) => void, signal: AbortS
   ).slice(-1);
   // Command lines that log in to Keystone find the gateway there.
   await serviceOf(KEYSTONE, { KEYSTONE_ENDPOINTS: `object-store=${swift}/v1/AUTH_%(project_id)s key-value-storage-backup=${gateway}` });
-  return { gateway, keystone: `${keystone}/v3`, swift, rabbitmq, project, first_backup: firstBackup(gateway, keystone, project), folder };
+  return { gateway, cassandra, keystone: `${keystone}/v3`, swift, rabbitmq, project, first_backup: firstBackup(gateway, keystone, project), folder };
 }
 
 /** Of Keystone's project `demo`. */
@@ -102,6 +113,7 @@ function instructions(stack: Stack): string {
 Ready. Everything runs on this machine only, and its data go with it. Ctrl-C ends it.
 
   gateway    ${stack.gateway}   Swagger UI: /docs, console: /console
+  Cassandra  ${stack.cassandra}   the tables
   Keystone   ${stack.keystone}   users ${USER}, viewer, operator, boss of project demo; passwords: NAME-secret
   Swift      ${stack.swift}   one container for the backups of each project
   RabbitMQ   ${stack.rabbitmq}   exchange ${EXCHANGE}, topic notifications
@@ -115,7 +127,7 @@ ${stack.first_backup.join('\n')}
 }
 
 /** Runs a service's script, and resolves with the lines that it printed. */
-async function run(folder: string, { name, script }: Service, args: readonly string[], env: Record<string, string> = {}, signal?: AbortSignal): Promise<string[]> {
+async function run(folder: string, name: string, [script = '', ...args]: readonly string[], env: Record<string, string> = {}, signal?: AbortSignal): Promise<string[]> {
   const environment = { ...process.env, PORT: '', ...env, SERVICES_DIR: join(folder, 'services', name) };
   const { stdout } = await promisify(execFile)(resolve(ROOT, 'test/services', script), args, { env: environment, ...(signal === undefined ? {} : { signal }) });
   return stdout.trim().split('\n');
@@ -123,9 +135,9 @@ async function run(folder: string, { name, script }: Service, args: readonly str
 
 /** The gateway first, which still needs the others; each is stopped, whatever becomes of the others. */
 async function stop(folder: string): Promise<void> {
-  const halt = (service: Service): Promise<unknown> => run(folder, service, ['stop']).catch(() => undefined);
+  const halt = (service: Service): Promise<unknown> => run(folder, service.name, service.stop).catch(() => undefined);
   await halt(GATEWAY);
-  await Promise.all([SWIFT, KEYSTONE, RABBITMQ].map(halt));
+  await Promise.all([SWIFT, KEYSTONE, RABBITMQ, CASSANDRA].map(halt));
 }
 
 /** However this process ends, what is left of the services is killed, and the folder removed. */

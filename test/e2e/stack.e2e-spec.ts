@@ -5,6 +5,8 @@ import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect as connectAmqp } from 'amqplib';
+import { Client } from 'cassandra-driver';
+import { cassandraIsThere } from '../setup/cassandra-service';
 import { pythonIsThere } from '../setup/keystone-service';
 import { rabbitmqIsThere } from '../setup/rabbitmq-service';
 import { until } from '../setup/until';
@@ -15,9 +17,11 @@ const bash = async (script: string, env: NodeJS.ProcessEnv = process.env, args: 
 
 interface Ready {
   readonly gateway: string;
+  readonly cassandra: string;
   readonly keystone: string;
   readonly swift: string;
   readonly rabbitmq: string;
+  readonly project: string;
   readonly first_backup: readonly string[];
   readonly folder: string;
 }
@@ -29,7 +33,7 @@ const listens = (url: string): Promise<boolean> =>
     socket.once('error', () => done(false)).once('connect', () => socket.destroy());
   });
 
-(rabbitmqIsThere('npm run stack') && pythonIsThere('npm run stack') ? describe : describe.skip)('npm run stack', () => {
+([rabbitmqIsThere, pythonIsThere, cassandraIsThere].every((isThere) => isThere('npm run stack')) ? describe : describe.skip)('npm run stack', () => {
   // What a run that is broken off leaves is known to the run's reaper by its pid file.
   const folder = join(process.env.TEST_RUN_DIR ?? '', 'services/stack');
   const readyFile = join(folder, 'ready.json');
@@ -52,9 +56,9 @@ const listens = (url: string): Promise<boolean> =>
     await until(() => !runs(), 90_000);
   }, 100_000);
 
-  it('prints what makes the first backup: with a token of Keystone’s, in Swift, told to RabbitMQ', async () => {
+  it('prints what makes the first backup: with a token of Keystone’s, of a table in Cassandra, in Swift, told to RabbitMQ', async () => {
     const text = await said();
-    for (const url of [ready.gateway, ready.keystone, ready.swift, ready.rabbitmq]) expect(text).toContain(url);
+    for (const url of [ready.gateway, ready.cassandra, ready.keystone, ready.swift, ready.rabbitmq]) expect(text).toContain(url);
     const lines = (text.split('and what became of it:\n')[1] ?? '').split('\n').filter((line) => line !== '');
     expect(lines).toEqual(ready.first_backup);
     await bash(lines.join('\n'));
@@ -67,6 +71,11 @@ const listens = (url: string): Promise<boolean> =>
     expect(backup).toMatchObject({ backup_name: 'first', table_name: 'threads', status: 'CREATED', item_count: 1 });
     expect(String(backup?.['location'])).toContain(ready.swift);
 
+    const cassandra = new Client({ contactPoints: [ready.cassandra], localDataCenter: 'datacenter1' });
+    const { rows } = await cassandra.execute('SELECT keyspace_name FROM system_schema.keyspaces');
+    await cassandra.shutdown();
+    expect(rows.map((row) => String(row['keyspace_name']))).toContain(`u_${ready.project}`);
+
     const rabbit = await connectAmqp(ready.rabbitmq.replace('rabbit:', 'amqp:').replace(/\/$/, ''));
     const channel = await rabbit.createChannel();
     await until(async () => (await channel.checkQueue('notifications.info')).messageCount === 2);
@@ -76,7 +85,7 @@ const listens = (url: string): Promise<boolean> =>
   it('ends with Ctrl-C, and leaves nothing', async () => {
     process.kill(pid, 'SIGINT');
     await until(() => !runs(), 90_000);
-    expect(await Promise.all([ready.gateway, ready.keystone, ready.swift, ready.rabbitmq].map(listens))).toEqual([false, false, false, false]);
+    expect(await Promise.all([ready.gateway, ready.cassandra, ready.keystone, ready.swift, ready.rabbitmq].map(listens))).toEqual(Array(5).fill(false));
     expect(existsSync(ready.folder)).toBe(false);
   }, 100_000);
 });
