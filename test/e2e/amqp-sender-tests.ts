@@ -166,15 +166,16 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
     proxy.hang(true);
     await until(() => proxy.connections === 0);
     proxy.hang(false);
-    await send(to, sampleEvent('start'));
+    const patient = sender(urlAt(proxy.port));
+    await send(patient, sampleEvent('start'));
     proxy.hang(true);
     const abort = new AbortController();
-    const sending = send(to, sampleEvent('end'), abort.signal);
+    const sending = send(patient, sampleEvent('end'), abort.signal);
     setImmediate(() => abort.abort());
     await expect(sending).rejects.toThrow('the broker did not confirm in time');
     await until(() => proxy.connections === 0);
     proxy.hang(false);
-    await send(to, sampleEvent('end'));
+    await send(patient, sampleEvent('end'));
     await proxy.close();
   });
 
