@@ -6,13 +6,14 @@ import { Latency, measureGetItem } from './latency';
 import { peakMemoryMiB } from './memory';
 import { JobRun, backUp, restore } from './ours';
 import { Memory, Report, Speed, markdown } from './report';
+import { benchSwift } from './swift';
 import { BenchTable, citiesTable, generatedTable } from './tables';
 import { PostgresTools, SOURCE_DATABASE, countRows, physicalTable } from './theirs';
 
 /**
  * The bench: our backup and restore beside pg_dump and pg_restore of the same table, on one server, in turns; peak memory at two sizes;
  * latency of get_item while a backup runs. `--quick`: small sizes, one pair each; `--json`: one object as the last line. With the word `auth`: what
- * authentication costs, instead.
+ * authentication costs, instead; with the word `swift`: uploads beside python-swiftclient's.
  */
 const quick = process.argv.includes('--quick');
 const SIZES = quick
@@ -175,6 +176,10 @@ async function stopAll(): Promise<void> {
 
 async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)));
+  if (process.argv.includes('swift')) {
+    process.stdout.write(`${await benchSwift(quick, running).finally(stopAll)}\n`);
+    return;
+  }
   if (process.argv.includes('auth')) {
     process.stdout.write(await benchAuthentication(quick, running).finally(stopAll));
     return;
