@@ -73,8 +73,9 @@ export class ApiClient {
     return this.call('POST', `${tablePath(table)}/restores`, body);
   }
 
-  verifyBackup({ id, resource }: Found): Promise<Resource> {
-    return this.call('POST', `${tablePath(resource.table_name)}/backups/${id}/verify`);
+  /** @param body the `strategy` with the credentials of a place outside */
+  verifyBackup({ id, resource }: Found, body?: unknown): Promise<Resource> {
+    return this.call('POST', `${tablePath(resource.table_name)}/backups/${id}/verify`, body);
   }
 
   changeBackup({ id, resource }: Found, body: unknown): Promise<Resource> {
@@ -106,10 +107,12 @@ export class ApiClient {
     return new ApiClient(this.connection, project);
   }
 
-  delete({ kind, id, resource }: Found, query: Record<string, string> = {}): Promise<Resource> {
+  /** @param body the `strategy` with the credentials of a place outside */
+  delete({ kind, id, resource }: Found, query: Record<string, string> = {}, body?: unknown): Promise<Resource> {
     return this.call(
       'DELETE',
       `${tablePath(resource.table_name)}/${PLURAL[kind]}/${id}?${new URLSearchParams(query).toString()}`,
+      body,
     );
   }
 

@@ -24,6 +24,12 @@ export async function readStrategy(
   return Object.keys(strategy).length === 0 ? undefined : strategy;
 }
 
+/** The body of a call on a backup outside: its `--strategy`, which holds credentials; undefined if there is none. */
+export async function accessBody(call: Call): Promise<{ strategy: Record<string, unknown> } | undefined> {
+  const strategy = await readStrategy(call);
+  return strategy && { strategy };
+}
+
 /** Without the keys that have no value. */
 export function present(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));

@@ -1,14 +1,16 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { Client } from 'pg';
 import { createLogger } from '../../src/index';
+import { runCli } from './cli-io';
 import { Answer, Json, ManagementClient, ManagementServer, expectStatus, invalid, makeTable, refused, startManagement } from './management-server';
 import { pythonIsThere } from '../setup/keystone-service';
 import { SwiftService } from '../setup/swift-service';
@@ -161,6 +163,25 @@ describeOnSwift('outside places', () => {
       await expectStatus(client.deleteBackup(table, id, '', { strategy }), 200);
       await client.gone(() => client.backup(table, id));
       expect(await objects(`team/${id}/`)).toEqual([]);
+    });
+
+    it('is made, verified and deleted from the command line, with the credentials in a file', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'external-'));
+      try {
+        await writeFile(join(folder, 'place.json'), JSON.stringify({ location: inBucket() }));
+        await writeFile(join(folder, 'keys.json'), JSON.stringify({ location: { credentials: KEYS } }));
+        const env = { MAGNETODB_URL: home.url, MAGNETODB_PROJECT: 'demo', MAGNETODB_TOKEN: 'demo-token' };
+        const cli = (...argv: string[]): ReturnType<typeof runCli> => runCli([...argv, '--json'], { env, cwd: folder });
+        const created = await cli('create', table, '--name', 'from the command line', '--strategy', '@place.json', '--wait');
+        expect(created).toMatchObject({ code: 0 });
+        const id = String((JSON.parse(created.out) as Json)['backup_id']);
+        expect(await cli('verify', id)).not.toMatchObject({ code: 0 });
+        expect(await cli('verify', id, '--strategy', '@keys.json', '--wait')).toMatchObject({ code: 0 });
+        expect(await cli('delete', id)).not.toMatchObject({ code: 0 });
+        expect(await cli('delete', id, '--strategy', '@keys.json', '--wait')).toMatchObject({ code: 0 });
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
     });
 
     it('that is cancelled goes with the credentials that it was being made with', async () => {

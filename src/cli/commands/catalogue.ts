@@ -2,7 +2,7 @@ import { ApiClient, Found, Resource, ResourceKind } from '../api-client';
 import { Call, Command } from '../command';
 import { EXIT, usageError } from '../exit-codes';
 import { showBytes, showCount, showValue, tableLines } from '../output';
-import { WAIT_OPTIONS } from '../request-bodies';
+import { STRATEGY_OPTIONS, WAIT_OPTIONS, accessBody } from '../request-bodies';
 import { follow, showResource } from '../watching';
 
 export const list: Command = {
@@ -71,13 +71,14 @@ export const deleteCommand: Command = {
   options: {
     cascade: { help: 'with a backup, also the incrementals that need it' },
     purge: { help: 'with an imported backup, also its data' },
+    ...STRATEGY_OPTIONS,
     ...WAIT_OPTIONS,
   },
-  examples: ['delete 0190a5b2-… --wait'],
+  examples: ['delete 0190a5b2-… --wait', 'delete 0190a5b2-… --strategy @credentials.json'],
   async run(call) {
     const client = ApiClient.of(call);
     const found = await client.find(call.required(0));
-    const resource = await client.delete(found, queryOf(call, found));
+    const resource = await client.delete(found, queryOf(call, found), await accessBody(call));
     if (call.flag('wait') && found.kind === 'backup') return follow(call, client, { ...found, resource }, false);
     await showResource(call, resource);
     return EXIT.ok;
@@ -87,8 +88,8 @@ export const deleteCommand: Command = {
 function queryOf(call: Call, { kind }: Found): Record<string, string> {
   const query: Record<string, string> = {};
   for (const flag of ['cascade', 'purge']) if (call.flag(flag)) query[flag] = 'true';
-  if (kind === 'restore_job' && Object.keys(query).length > 0)
-    throw usageError('--cascade and --purge are for backups');
+  if (kind === 'restore_job' && (Object.keys(query).length > 0 || call.text('strategy') !== undefined))
+    throw usageError('--cascade, --purge and --strategy are for backups');
   return query;
 }
 

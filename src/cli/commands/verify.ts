@@ -6,15 +6,18 @@ import { CliError, EXIT, ExitCode, usageError } from '../exit-codes';
 import { openLocation } from '../location';
 import { showBytes, showCount } from '../output';
 import { ProgressBar } from '../progress';
-import { WAIT_OPTIONS } from '../request-bodies';
+import { STRATEGY_OPTIONS, WAIT_OPTIONS, accessBody } from '../request-bodies';
 import { follow, showResource } from '../watching';
+
+/** Of no use where nobody is asked. */
+const ASKING_OPTIONS = { ...WAIT_OPTIONS, ...STRATEGY_OPTIONS };
 
 export const verify: Command = {
   name: 'verify',
   summary: 'read a backup whole and recompute every digest: by id through the gateway, a location without it',
   arguments: ['ID_OR_LOCATION'],
   online: true,
-  options: WAIT_OPTIONS,
+  options: ASKING_OPTIONS,
   examples: [
     'verify 0190a5b2-… --wait',
     'verify ./data/objects/demo/0190a5b2-…',
@@ -30,14 +33,14 @@ async function askGateway(call: Call): Promise<ExitCode> {
   const client = ApiClient.of(call);
   const found = await client.find(call.required(0));
   if (found.kind !== 'backup') throw new CliError(EXIT.notFound, 'NotFound', 'the project has no backup of this id');
-  const resource = await client.verifyBackup(found);
+  const resource = await client.verifyBackup(found, await accessBody(call));
   if (call.flag('wait')) return follow(call, client, { ...found, resource }, false);
   await showResource(call, resource);
   return EXIT.ok;
 }
 
 async function verifyLocation(call: Call): Promise<ExitCode> {
-  const waits = Object.keys(WAIT_OPTIONS).find((name) => call.flag(name) || call.text(name) !== undefined);
+  const waits = Object.keys(ASKING_OPTIONS).find((name) => call.flag(name) || call.text(name) !== undefined);
   if (waits !== undefined) throw usageError(`--${waits} is for a backup that the gateway verifies`);
   const { io } = call;
   const bar = new ProgressBar(io);
