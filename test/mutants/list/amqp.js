@@ -48,7 +48,6 @@ module.exports = [
   ]),
   ...rows('demo/stack.ts', 'test/e2e/stack.e2e-spec.ts', [
     ['stack-without-rabbitmq', 'the stack’s gateway tells RabbitMQ', 'AMQP_URL: rabbitmq,', '', 'prints what makes'],
-    ['stack-left-behind', 'what the stack started ends with it', '    await stop(folder);\n    await clean();\n', '', 'ends with Ctrl-C'],
   ]),
   ...rows('src/gateway/amqp.ts', BROKER, [
     ['half-a-certificate', 'a certificate needs its key', '(settings.amqpCertFile === undefined) !== (settings.amqpKeyFile === undefined)', "settings.amqpCertFile === ''", 'keep it from starting'],
