@@ -1,12 +1,15 @@
 import { ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 
 const READY_SECONDS = 60;
 const STOP_SECONDS = 30;
+/** Of the project: this file is run as dist/demo/deployment.js. */
+const ROOT = resolve(__dirname, '../..');
 export const DEMO_TOKEN = 'demo-token';
 export const DEMO_PROJECT = 'demo';
 
@@ -25,11 +28,12 @@ export class Deployment {
   static async start(name: string, settings: Record<string, string> = {}): Promise<Deployment> {
     const dataDir = await mkdtemp(join(tmpdir(), `magnetodb-demo-${name}-`));
     const port = await freePort();
-    const child = spawn(process.execPath, [resolve(__dirname, '../src/gateway/main.js')], {
+    const child = spawn('/bin/sh', ['-c', startCommand()], {
+      cwd: ROOT,
       env: {
         ...process.env,
-        // As `npm start` does: glibc would otherwise keep what freed chunks leave, in ever more pieces.
-        MALLOC_MMAP_THRESHOLD_: '262144',
+        // This very Node, also where it is not in the path.
+        PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
         PORT: String(port),
         DATA_DIR: dataDir,
         DEV_TOKENS: `${DEMO_TOKEN}=${DEMO_PROJECT}:member`,
@@ -80,6 +84,12 @@ export class Deployment {
     }
     await rm(this.dataDir, { recursive: true, force: true });
   }
+}
+
+/** `npm start` without its build; the shell gives its place to Node. */
+function startCommand(): string {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } };
+  return scripts.start;
 }
 
 async function freePort(): Promise<number> {

@@ -31,20 +31,21 @@ describe('the disaster drill of docs/operations.md', () => {
   /** `npm start`: a shell that runs the script of package.json, signals handed to that shell alone. */
   async function putNpm(): Promise<void> {
     const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } };
-    const built = 'node dist/src/gateway/main.js';
-    expect(scripts.start).toContain(built);
+    const built = /node((?: --[^ ]+)*) dist\/src\/gateway\/main\.js$/;
+    expect(scripts.start).toMatch(built);
+    const start = scripts.start.replace(built, (_found, options: string) => runs('src/gateway/main.ts', options));
     await putProgram(
       'npm',
       `#!${process.execPath}
 if (process.argv[2] !== 'start') process.exit(99);
-const shell = require('node:child_process').spawn('sh', ['-c', ${JSON.stringify(scripts.start.replace(built, runs('src/gateway/main.ts')))}], { stdio: 'inherit' });
+const shell = require('node:child_process').spawn('sh', ['-c', ${JSON.stringify(start)}], { stdio: 'inherit' });
 process.on('SIGTERM', () => shell.kill('SIGTERM'));
 shell.on('exit', (code) => process.exit(code ?? 1));
 `,
     );
   }
 
-  const runs = (script: string): string => `'${process.execPath}' -r '${join(ROOT, 'test/setup/swc-register.js')}' '${join(ROOT, script)}'`;
+  const runs = (script: string, options = ''): string => `'${process.execPath}'${options} -r '${join(ROOT, 'test/setup/swc-register.js')}' '${join(ROOT, script)}'`;
 
   async function putProgram(name: string, text: string): Promise<void> {
     const path = join(folder, 'bin', name);

@@ -86,7 +86,7 @@ module.exports = [
     ['upgrade-unreadable-steps', 'a job of the previous version’s kind has steps that it can read', 'this.kind === FIRST_RESTORE_JOB ? [EVERYTHING]', "this.kind === 'restore.part' ? [EVERYTHING]", 'serve the same|share a job'],
   ]),
   ...rows('package.json', 'test/e2e/disaster-drill.e2e-spec.ts', [
-    ['start-deaf-to-signals', '`npm start` hands signals to the gateway', '262144 exec node dist', '262144 node dist', 'word by word'],
+    ['start-deaf-to-signals', '`npm start` hands signals to the gateway', '262144 exec node', '262144 node', 'word by word'],
   ]),
   ...rows('README.md', 'test/e2e/readme.e2e-spec.ts', [
     ['readme-does-not-work', 'the quick start works as it is written', 'tables/threads_again/restores -d', 'tables/threads_again/restore -d', 'as it is written'],
