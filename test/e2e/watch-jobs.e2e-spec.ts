@@ -61,6 +61,29 @@ describe.each([
     expect(await opened.until((line) => line['event'] === 'backup_deleted')).toEqual({ event: 'backup_deleted', backup_id: idOf(asked) });
   });
 
+  it('tells a deletion that began and ended between two looks', async () => {
+    const table = await makeTable(server.backend, 1);
+    const made = await client.madeBackup(table);
+    const opened = await watch();
+    await opened.next();
+    const queue = server.app.get<JobQueue>(JOB_QUEUE);
+    const look = queue.recent.bind(queue);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const looks = jest.spyOn(queue, 'recent').mockImplementation((...given) => held.then(() => look(...given)));
+    try {
+      // The look before is over.
+      await until(() => looks.mock.calls.length > 0);
+      await expectStatus(client.deleteBackup(table, idOf(made)), 200);
+      await client.gone(() => client.backup(table, idOf(made)));
+      goOn();
+      expect(await opened.until((line) => line['event'] === 'backup_deleted')).toEqual({ event: 'backup_deleted', backup_id: idOf(made) });
+    } finally {
+      goOn();
+      looks.mockRestore();
+    }
+  });
+
   it('says that a job is paused, and that it is not any more', async () => {
     splits.shut();
     const table = await makeTable(server.backend, 3);

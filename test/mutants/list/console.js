@@ -229,7 +229,7 @@ module.exports = [
     find: "(state IN ('queued', 'running') OR finished_at > clock_timestamp() - interval '10 seconds')",
     replace: "(state IN ('queued', 'running'))",
     test: WATCH,
-    only: 'on fastify.*begins with what runs',
+    only: 'on fastify.*between two looks',
   },
   {
     name: 'watch-holds-a-drain',
