@@ -49,7 +49,7 @@ module.exports = [
     ['find-forgets-the-catalogue', 'what is in the catalogue is known', 'inCatalogue: known.has(', "inCatalogue: known.size < 0 && known.has(", 'is there again'],
   ]),
   ...rows('src/storage/found-places.ts', ALL, [
-    ['find-in-another-project', 'a source in the own store is the project’s', 'const inside = folder === undefined || folders[0] === folder;', 'const inside = true;', 'neither another'],
+    ['find-in-another-project', 'a source in the own store is the project’s', 'wanted === undefined || (given !== undefined && place?.folder !== wanted)', 'wanted === undefined', 'neither another'],
     ['find-aside', 'a backup has one place in the own store', 'if (rest.length > 0 || parseUuid(backupId) !== backupId) return undefined;', 'if (rest.length > 0) return undefined;', 'imports the others'],
   ]),
   ...rows('src/cli/commands/import.ts', ALL, [
