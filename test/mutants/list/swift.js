@@ -12,6 +12,10 @@ module.exports = [
     ['swift-refused-token-kept', 'a token that is refused is used no more', 'known.login !== this.refusedLogin && ', '', 'when its token is refused'],
     ['swift-log-in-fails-for-ever', 'a log-in that failed is tried again', 'await current.catch(() => undefined)', 'await current', 'tries again after'],
   ]),
+  ...rows('src/storage/swift/log-in.ts', 'src/storage/swift/log-in.spec.ts', [
+    ['swift-any-interface', 'the endpoint is of the interface that the operator chose', "member(endpoint, 'interface') === wanted && ", '', 'tells where the own Swift is'],
+    ['swift-clocks-apart', 'a token’s life is told by no clock but ours', 'Date.now() + life', "Date.parse(String(member(described, 'expires_at')))", 'counts a token’s life'],
+  ]),
   ...rows('src/storage/own-store.ts', OWN, [
     ['own-store-prefix-confused', 'a project’s place is told from its neighbours', "text.startsWith(before) && text.endsWith(after) && !name.includes('/')", "text.endsWith(after) && !name.includes('/')", 'has nothing to do with'],
     ['own-store-two-projects', 'a place is of one project', 'given.size !== 1', 'given.size < 1', 'names one project or none'],
