@@ -9,6 +9,8 @@ import { Services } from './services';
 const WALK_ROWS = 20_000;
 const WALK_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 512 * 1024;
+/** Fewer partitions say nothing of how many there are: then only what was seen is counted. */
+const TELLING_PARTITIONS = 8;
 
 /** What a look at the beginning of a table shows. */
 export interface Walk {
@@ -16,15 +18,15 @@ export interface Walk {
   readonly bytes: number;
   /** Was that all? */
   readonly complete: boolean;
-  /** How much of the ring it was, 0 … 1. */
+  /** How much of the whole it was, 0 … 1, by the ring. */
   readonly fraction: number;
 }
 
 /** Cuts contents into ranges. */
 export class RangeSplitter {
   constructor(
-    private readonly services: Services,
-    private readonly reader: RangeReader,
+    private readonly services: Pick<Services, 'contents'>,
+    private readonly reader: Pick<RangeReader, 'pages'>,
   ) {}
 
   async split(handle: TableHandle, { targetBytes, maxRanges }: SplitOptions): Promise<KeyRange[]> {
@@ -45,15 +47,16 @@ export class RangeSplitter {
   async walk(layout: Layout, maxRows: number): Promise<Walk> {
     const rows: { position: Position; bytes: number; expiresAt: number | undefined }[] = [];
     let bytes = 0;
-    let lastToken: bigint | undefined;
+    const tokens = new Set<bigint>();
+    let lastToken = 0n;
     for await (const page of this.reader.pages(layout, undefined, undefined, { pageBytes: PAGE_BYTES, maxPageRows: maxRows })) {
       for (const row of page) {
         rows.push({ position: row.position, bytes: row.bytes, expiresAt: row.expiresAt });
         bytes += row.bytes;
-        lastToken = row.token;
+        tokens.add((lastToken = row.token));
       }
       if (rows.length >= maxRows || bytes >= WALK_BYTES) {
-        return { rows, bytes, complete: false, fraction: Math.max(1e-6, fractionOf(lastToken ?? 0n)) };
+        return { rows, bytes, complete: false, fraction: tokens.size < TELLING_PARTITIONS ? 1 : Math.max(1e-6, fractionOf(lastToken)) };
       }
     }
     return { rows, bytes, complete: true, fraction: 1 };
