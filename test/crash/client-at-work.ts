@@ -4,7 +4,9 @@ import { Answer, expectStatus, Json, ManagementClient } from '../e2e/management-
 import { Deployment, PROJECT } from './deployment';
 
 /** Once nobody is killed any more, each job ends before that. */
-const PATIENCE_MILLIS = 60_000;
+const PATIENCE_MILLIS = 300_000;
+/** Asking often would be most of what this process does. */
+const POLL_MILLIS = 300;
 const CANCEL_SHARE = 0.15;
 const CANCEL_WITHIN_MILLIS = 2500;
 
@@ -128,7 +130,7 @@ export class ClientAtWork {
         return body;
       }
       if (Date.now() > deadline) throw new Error(`a job did not end: ${JSON.stringify(body)}`);
-      await delay(100);
+      await delay(POLL_MILLIS);
     }
   }
 

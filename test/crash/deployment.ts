@@ -81,6 +81,19 @@ export class Deployment {
     return gateway;
   }
 
+  /**
+   * A gateway works on jobs in a process of its own until `use` is done. Gateways that begin afterwards load what it has loaded from one
+   * file, which takes a quarter of the time: for tests that start many.
+   */
+  async packModules<T>(use: () => Promise<T>): Promise<T> {
+    const file = join(this.folder, 'modules');
+    const gateway = await this.gateway('', { MODULE_PACK_OUT: file }).start();
+    const used = await use();
+    expect(await gateway.terminate()).toBe(0);
+    this.environment['MODULE_PACK'] = file;
+    return used;
+  }
+
   /** A gateway in this process works on jobs until `use` is done. */
   async whileWorking<T>(use: () => Promise<T>): Promise<T> {
     const worker = await startGateway(loadSettings(GatewaySettings, this.environment));

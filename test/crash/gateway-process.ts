@@ -46,7 +46,7 @@ export class GatewayProcess {
   }
 
   private async saysOrEnds(words: string): Promise<void> {
-    await until(() => this.process.stdout.includes(words) || !this.process.running, 60_000, `the gateway did not say "${words}"`);
+    await until(() => this.process.stdout.includes(words) || !this.process.running, 180_000, `the gateway did not say "${words}"`);
     if (!this.process.running && (await this.exited).signal === null) throw new Error(`the gateway did not start: ${this.process.stderr}`);
   }
 }

@@ -6,6 +6,9 @@ import { GatewayProcess } from './gateway-process';
 import { expectNothingLeft } from './nothing-left';
 import { Origin, SCENARIOS } from './scenarios';
 
+// A row's time begins before its turn, and much else may run on the machine: patience is not what is tested.
+jest.setTimeout(900_000);
+
 const ITEMS = 2000;
 
 /** A scenario, and where one process after the other is killed in it. What disturbs a scenario does so after the first of them. */
@@ -68,64 +71,86 @@ const ROWS: readonly Row[] = [
 const armed = (point: string | undefined): string => (point === undefined ? '' : point.replace('@', '=kill@'));
 const titles = ROWS.map(([name, ...points], index) => ({ title: `${name}: ${points.join(', then ')}`, index }));
 
-describe('SIGKILL at every named point', () => {
-  let deployment: Deployment;
-  let origin: Origin;
+/** Rows go side by side, each on a deployment of its own: most of what one does is to wait until leases run out. */
+const LANES = 2;
+
+class Lane {
   /** The process that the next row begins with loads while this row's last one works. */
-  const spares = new Map<string, GatewayProcess>();
+  private readonly spares = new Map<string, GatewayProcess>();
+  private last: Promise<void> = Promise.resolve();
 
-  const prepare = (points: string): GatewayProcess => {
-    const spare = spares.get(points) ?? deployment.gateway(points);
-    spares.set(points, spare);
-    return spare;
-  };
-  const take = (points: string): GatewayProcess => {
-    const spare = prepare(points);
-    spares.delete(points);
-    return spare;
-  };
+  private constructor(readonly deployment: Deployment, private readonly origin: Origin) {}
 
-  beforeAll(async () => {
-    deployment = await Deployment.start();
+  static async start(): Promise<Lane> {
+    const deployment = await Deployment.start();
     const table = await deployment.makeTable('threads', 0, ITEMS);
     const digest = await deployment.digestOf(table);
-    const made = await deployment.whileWorking(() => deployment.client.madeBackup(table));
-    origin = { deployment, table, items: ITEMS, digest, backupId: String(made['id']) };
-  });
+    const made = await deployment.packModules(() => deployment.client.madeBackup(table));
+    return new Lane(deployment, { deployment, table, items: ITEMS, digest, backupId: String(made['id']) });
+  }
 
-  afterAll(async () => {
-    await deployment.stop();
-  });
+  /** Once the rows that came before it are over. */
+  run(row: Row, next: Row | undefined): Promise<void> {
+    const over = this.last.then(() => this.kill(row, next));
+    this.last = over.catch(() => undefined);
+    return over;
+  }
 
+  private async kill([name, ...points]: Row, nextRow: Row | undefined): Promise<void> {
+    const scenario = SCENARIOS[name](this.origin);
+    this.prepare(armed(points[0]));
+    await scenario.begin();
+    for (const [nth, point] of points.entries()) {
+      const gateway = await this.take(armed(point)).start();
+      const next = points[nth + 1] ?? nextRow?.[1];
+      if (next !== undefined) this.prepare(armed(next));
+      await until(() => !gateway.running, 120_000, `the process did not come to ${point}`);
+      expect({ point, ...(await gateway.exited) }).toEqual({ point, code: null, signal: 'SIGKILL' });
+      if (nth === 0) await scenario.disturb?.();
+    }
+    await this.deployment.whileWorking(() => scenario.expectEnd());
+    await expectNothingLeft(this.deployment);
+    await scenario.clear?.();
+  }
+
+  private prepare(points: string): GatewayProcess {
+    const spare = this.spares.get(points) ?? this.deployment.gateway(points);
+    this.spares.set(points, spare);
+    return spare;
+  }
+
+  private take(points: string): GatewayProcess {
+    const spare = this.prepare(points);
+    this.spares.delete(points);
+    return spare;
+  }
+}
+
+const lanes: Lane[] = [];
+
+// Not within `describe`: concurrent tests wait for hooks of the file alone.
+beforeAll(async () => {
+  for (let lane = 0; lane < LANES; lane += 1) lanes.push(await Lane.start());
+});
+
+afterAll(async () => {
+  for (const lane of lanes) await lane.deployment.stop();
+});
+
+describe('SIGKILL at every named point', () => {
   it('tests every point that the code has', () => {
     const tested = new Set(ROWS.flatMap(([, ...points]) => points.map((point) => point.split('@')[0])));
     expect([...tested].sort()).toEqual(failPointsOf(join(__dirname, '../../src')));
   });
 
   it('has data enough for several ranges of several chunks', async () => {
-    const rows = await deployment.query<{ location_url: string }>('SELECT location_url FROM magnetodb_backup.backups');
+    const rows = await lanes[0]!.deployment.query<{ location_url: string }>('SELECT location_url FROM magnetodb_backup.backups ORDER BY id LIMIT 1');
     const manifest = JSON.parse(readFileSync(new URL(`${rows[0]?.location_url}/manifest.json`), 'utf8')) as { ranges: { chunks: number }[] };
     expect(manifest.ranges.length).toBeGreaterThanOrEqual(4);
     for (const range of manifest.ranges) expect(range.chunks).toBeGreaterThanOrEqual(2);
   });
 
-  it.each(titles)('$title', async ({ index }) => {
-    const [name, ...points] = ROWS[index] ?? ROWS[0]!;
-    const scenario = SCENARIOS[name](origin);
-    prepare(armed(points[0]));
-    await scenario.begin();
-    for (const [nth, point] of points.entries()) {
-      const gateway = await take(armed(point)).start();
-      const next = points[nth + 1] ?? ROWS[index + 1]?.[1];
-      if (next !== undefined) prepare(armed(next));
-      await until(() => !gateway.running, 30_000, `the process did not come to ${point}`);
-      expect({ point, ...(await gateway.exited) }).toEqual({ point, code: null, signal: 'SIGKILL' });
-      if (nth === 0) await scenario.disturb?.();
-    }
-    await deployment.whileWorking(() => scenario.expectEnd());
-    await expectNothingLeft(deployment);
-    await scenario.clear?.();
-  });
+  it.concurrent.each(titles)('$title', ({ index }) => lanes[index % LANES]!.run(ROWS[index]!, ROWS[index + LANES]));
 });
 
 /** The names of all points in the code, sorted. */

@@ -7,7 +7,7 @@ const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs'
 const Module = require('node:module');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
-const swc = require('@swc/core');
+const { usePack, writePackAtExit } = require('./module-pack.js');
 
 const options = {
   jsc: {
@@ -20,7 +20,7 @@ const options = {
   sourceMaps: 'inline',
 };
 
-const salt = JSON.stringify([swc.version, options]);
+const salt = JSON.stringify([require('@swc/core/package.json').version, options]);
 const folder = join(tmpdir(), `magnetodb-swc-${process.getuid?.() ?? 0}`);
 mkdirSync(folder, { recursive: true, mode: 0o700 });
 process.setSourceMapsEnabled(true);
@@ -30,7 +30,7 @@ function compile(source, filename) {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    const { code } = swc.transformSync(source, { ...options, filename, swcrc: false });
+    const { code } = require('@swc/core').transformSync(source, { ...options, filename, swcrc: false });
     // Aside and renamed: other children may read it at this moment.
     const partial = `${file}.${process.pid}`;
     writeFileSync(partial, code);
@@ -40,3 +40,7 @@ function compile(source, filename) {
 }
 
 Module._extensions['.ts'] = (module, filename) => module._compile(compile(readFileSync(filename, 'utf8'), filename), filename);
+
+const { MODULE_PACK, MODULE_PACK_OUT } = process.env;
+if (MODULE_PACK) usePack(MODULE_PACK);
+if (MODULE_PACK_OUT) writePackAtExit(MODULE_PACK_OUT);
