@@ -16,6 +16,9 @@ module.exports = [
     ['swift-any-interface', 'the endpoint is of the interface that the operator chose', "member(endpoint, 'interface') === wanted && ", '', 'tells where the own Swift is'],
     ['swift-clocks-apart', 'a token’s life is told by no clock but ours', 'Date.now() + life', "Date.parse(String(member(described, 'expires_at')))", 'counts a token’s life'],
   ]),
+  ...rows('src/backup-restore.grants.ts', 'test/e2e/swift.e2e-spec.ts', [
+    ['trust-outlives-its-job', 'a trust is deleted when its job is over', 'await this.stores.giveBack(id);', '', 'by trusts that end with their jobs'],
+  ]),
   ...rows('src/storage/own-store.ts', OWN, [
     ['own-store-prefix-confused', 'a project’s place is told from its neighbours', "text.startsWith(before) && text.endsWith(after) && !name.includes('/')", "text.endsWith(after) && !name.includes('/')", 'has nothing to do with'],
     ['own-store-two-projects', 'a place is of one project', 'given.size !== 1', 'given.size < 1', 'names one project or none'],
@@ -43,7 +46,7 @@ module.exports = [
     ['swift-limits-not-asked', 'objects over the Swift’s own limit go in segments', 'maxObjectBytes: positive(swift?.max_file_size) ?? USUAL_LIMITS.maxObjectBytes,', 'maxObjectBytes: USUAL_LIMITS.maxObjectBytes,', 'is made where the Swift takes no larger'],
   ]),
   ...rows('src/storage/swift/swift-errors.ts', STORE, [
-    ['swift-quota-tried-again', 'a full quota is an error that says so', '/quota/i.test(explanation)', '/never/i.test(explanation)', 'a quota that is used up'],
+    ['swift-quota-tried-again', 'a full quota is an error that says so', `new DomainError('StorageFull', "the object store's quota is used up")`, `transient("the object store's quota is used up")`, 'a quota that is used up'],
     ['swift-retry-after-lost', 'Swift’s Retry-After is told to whoever tries again', '...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })', '', 'is told what it means'],
   ]),
 ];
