@@ -39,21 +39,24 @@ export function amqpOutboxTests(running: () => RabbitmqService): void {
       });
     }
     const pending = async (): Promise<number> => Number((await dataSource.query(`SELECT count(*) FROM magnetodb_backup.event_deliveries WHERE state = 'pending'`))[0].count);
-    // In the handshake, while queues are declared, between two messages, before a confirmation: each connection a little later than the last.
     let connections = 0;
-    proxy.cutAfter(() => 3 + (((connections += 1) * 7) % 60));
-    for (const dispatcher of dispatchers) dispatcher.start();
-    await until(async () => (await pending()) <= JOBS);
-    proxy.cutAfter(undefined);
-    await until(async () => (await pending()) === 0);
-    await Promise.all(dispatchers.map((dispatcher) => dispatcher.stop()));
+    try {
+      // In the handshake, while queues are declared, between two messages, before a confirmation: each connection a little later than the last.
+      proxy.cutAfter(() => 3 + (((connections += 1) * 7) % 60));
+      for (const dispatcher of dispatchers) dispatcher.start();
+      await until(async () => (await pending()) <= JOBS);
+      proxy.cutAfter(undefined);
+      await until(async () => (await pending()) === 0);
 
-    const arrived = new Map((await consumer.events()).reverse().map((one) => [one.message_id, one] as const));
-    const firsts = [...arrived.values()].reverse();
-    const phases = jobs.map((job) => firsts.filter(({ payload }) => payload['job'] === job).map(({ event_type }) => event_type.split('.').at(-1)));
-    expect(phases).toEqual(jobs.map(() => ['start', 'end']));
-    expect(connections).toBeGreaterThan(2);
-    await proxy.close();
-    await consumer.close();
+      const arrived = new Map((await consumer.events()).reverse().map((one) => [one.message_id, one] as const));
+      const firsts = [...arrived.values()].reverse();
+      const phases = jobs.map((job) => firsts.filter(({ payload }) => payload['job'] === job).map(({ event_type }) => event_type.split('.').at(-1)));
+      expect(phases).toEqual(jobs.map(() => ['start', 'end']));
+      expect(connections).toBeGreaterThan(2);
+    } finally {
+      await Promise.all(dispatchers.map((dispatcher) => dispatcher.stop()));
+      await proxy.close();
+      await consumer.close();
+    }
   }, 120_000);
 }

@@ -17,18 +17,25 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
   let broker: RabbitmqService;
   let consumer: AmqpConsumer;
   const senders: AmqpSender[] = [];
+  const proxies: TcpProxy[] = [];
   beforeEach(async () => {
     broker = running();
     consumer = await AmqpConsumer.of(broker.url);
   });
   afterEach(async () => {
     await Promise.all(senders.splice(0).map((sender) => sender.close()));
+    await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
     await consumer.close();
   });
 
   const sender = (url = broker.url, options: AmqpOptions = {}): AmqpSender => {
     const made = amqp(url, { ...consumer.options, ...options });
     senders.push(made);
+    return made;
+  };
+  const proxyOf = async (): Promise<TcpProxy> => {
+    const made = await TcpProxy.to(broker.port);
+    proxies.push(made);
     return made;
   };
   const urlAt = (...ports: number[]): string => `rabbit://openstack:${PASSWORD}@${ports.map((port) => `127.0.0.1:${port}`).join(',')}/`;
@@ -145,7 +152,7 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
   });
 
   it('go to the next broker when one is lost, and back', async () => {
-    const [one, two] = [await TcpProxy.to(broker.port), await TcpProxy.to(broker.port)];
+    const [one, two] = [await proxyOf(), await proxyOf()];
     const to = sender(urlAt(1, one.port, two.port));
     await send(to, sampleEvent('start'));
     expect([one.connections, two.connections]).toEqual([1, 0]);
@@ -156,11 +163,10 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
     two.refuse(true);
     await eventually(to, sampleEvent('end'));
     expect([one.connections, two.connections]).toEqual([1, 0]);
-    await Promise.all([one.close(), two.close()]);
   });
 
   it('leave a broker that is silent for two heartbeats, and one that does not confirm in time', async () => {
-    const proxy = await TcpProxy.to(broker.port);
+    const proxy = await proxyOf();
     const to = sender(urlAt(proxy.port), { heartbeatSeconds: 1 });
     await send(to, sampleEvent('start'));
     proxy.hang(true);
@@ -176,7 +182,6 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
     await until(() => proxy.connections === 0);
     proxy.hang(false);
     await send(patient, sampleEvent('end'));
-    await proxy.close();
   });
 
   it('say that the broker closed the connection, and open another', async () => {
@@ -189,7 +194,7 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
   });
 
   it('open one connection, however many come at once, and let go of it in the end', async () => {
-    const proxy = await TcpProxy.to(broker.port);
+    const proxy = await proxyOf();
     const to = sender(urlAt(proxy.port));
     await Promise.all(Array.from({ length: 8 }, () => send(to, sampleEvent('start'))));
     expect(proxy.connections).toBe(1);
@@ -198,7 +203,6 @@ export function amqpSenderTests(running: () => RabbitmqService): void {
     await until(() => proxy.connections === 0);
     await send(to, sampleEvent('end'));
     expect(proxy.connections).toBe(1);
-    await proxy.close();
   });
 
   it('use TLS, with a broker whose certificate they can trust only, and show their own', async () => {
