@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DomainError, fileLocation } from '../../kernel';
 import { GetOptions, ObjectInfo, ObjectSource, ObjectStore, ObjectStoreCapabilities } from '../object-store';
+import { wrongSize } from '../source-bytes';
 import { FileStream } from './file-stream';
 import { errnoOf, isMissing, storageErrorFrom } from './fs-errors';
 import { isWithin, realPath } from './real-path';
@@ -206,10 +207,6 @@ async function writeAll(file: FileHandle, source: ObjectSource, signal: AbortSig
   );
   const { size } = await file.stat();
   if (total !== source.size || size !== source.size) throw wrongSize();
-}
-
-function wrongSize(): DomainError {
-  return new DomainError('StorageError', 'an object has not the size that was announced');
 }
 
 /** Whatever else lies in the part's folder is of killed puts, or of puts at the same time, which then have come before this one. */

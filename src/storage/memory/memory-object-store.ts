@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DomainError } from '../../kernel';
 import { GetOptions, ObjectInfo, ObjectSource, ObjectStore, ObjectStoreCapabilities } from '../object-store';
+import { wrongSize } from '../source-bytes';
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -83,10 +84,6 @@ export class MemoryObjectStore implements ObjectStore {
     for (const [name, bytes] of this.objects) if (name !== besides) used += bytes.length;
     return used;
   }
-}
-
-function wrongSize(): DomainError {
-  return new DomainError('StorageError', 'an object has not the size that was announced');
 }
 
 function* pieces(bytes: Buffer): Iterable<Buffer> {

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { DomainError } from '../../kernel';
 import type { ObjectSource } from '../object-store';
+import { sourceBytes } from '../source-bytes';
 import { listContainer, makeContainer } from './containers';
-import { Digested, PartReader, bytesOf } from './sources';
+import { Digested, PartReader } from './sources';
 import { SwiftClient, bodyHeaders, etagOf } from './swift-client';
 import { explanationOf } from './swift-errors';
 
@@ -28,7 +29,7 @@ export class LargeObjects {
   async put(name: string, source: ObjectSource, segmentBytes: number, signal: AbortSignal | undefined): Promise<void> {
     await Promise.all([this.segments, this.container].map((container) => makeContainer(this.client, container, signal)));
     const stored: Segment[] = [];
-    const parts = new PartReader(bytesOf(source, signal));
+    const parts = new PartReader(sourceBytes(source, signal));
     try {
       const upload = `${name}~${randomUUID()}/`;
       for (let offset = 0; offset < source.size; offset += segmentBytes) {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { DomainError, isDomainError } from '../../kernel';
+import { DomainError } from '../../kernel';
 import type { ObjectSource } from '../object-store';
+import { sourceBytes, wrongSize } from '../source-bytes';
 
 /** Some bytes as Swift names them. */
 export interface Digested {
@@ -10,39 +11,10 @@ export interface Digested {
   readonly md5: string;
 }
 
-export function wrongSize(): DomainError {
-  return new DomainError('StorageError', 'an object has not the size that was announced');
-}
-
-/** The source's bytes. What it throws is told as an error of storage, but for domain errors; it ends with one unless it has the announced size. */
-export async function* bytesOf(source: ObjectSource, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  let total = 0;
-  const stream = source.open();
-  const stop = (): void => void stream.destroy(new Error('aborted'));
-  signal?.addEventListener('abort', stop);
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      signal?.throwIfAborted();
-      total += chunk.length;
-      if (total > source.size) throw wrongSize();
-      yield chunk;
-    }
-    signal?.throwIfAborted();
-    if (total !== source.size) throw wrongSize();
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (isDomainError(error)) throw error;
-    throw new DomainError('StorageError', 'what was to be stored could not be read', { cause: error });
-  } finally {
-    signal?.removeEventListener('abort', stop);
-    stream.destroy();
-  }
-}
-
 /** Reads a source once for its digest. */
 export async function digestOf(source: ObjectSource, signal: AbortSignal | undefined): Promise<Digested> {
   const hash = createHash('md5');
-  for await (const chunk of bytesOf(source, signal)) hash.update(chunk);
+  for await (const chunk of sourceBytes(source, signal)) hash.update(chunk);
   return { bytes: source.size, md5: hash.digest('hex') };
 }
 

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
 import { DomainError, LocationUrl, locationBelow } from '../../kernel';
 import { GetOptions, ObjectInfo, ObjectSource, ObjectStore, ObjectStoreCapabilities } from '../object-store';
+import { sourceBytes } from '../source-bytes';
 import { listContainer, makeContainer } from './containers';
 import { LargeObjects } from './large-objects';
-import { bytesOf, digestOf } from './sources';
+import { digestOf } from './sources';
 import { SwiftCall, SwiftClient, bodyHeaders, etagOf, lengthOf } from './swift-client';
 import { explanationOf } from './swift-errors';
 
@@ -52,7 +53,7 @@ export class SwiftObjectStore implements ObjectStore {
       ...this.object(name, signal),
       method: 'PUT',
       headers: { ...bodyHeaders(bytes), etag: md5 },
-      body: () => (bytes === 0 ? Buffer.alloc(0) : Readable.from(bytesOf(source, signal), { objectMode: false })),
+      body: () => (bytes === 0 ? Buffer.alloc(0) : Readable.from(sourceBytes(source, signal), { objectMode: false })),
     };
     let answer = await this.client.ask(call, 201, 404);
     if (answer.status === 404) {

@@ -51,7 +51,8 @@ export class Builds {
     return { tableId: row.tableId, generation: row.generation, schema: found, buildId, projectId };
   }
 
-  async load(build: BuildHandle, read: ReadBatches, signal?: AbortSignal): Promise<void> {
+  /** Loads are idempotent whatever part they are of. */
+  async load(build: BuildHandle, _part: string, read: ReadBatches, signal?: AbortSignal): Promise<void> {
     const writes = new BuildWrites(this.services, await this.building(build));
     for await (const items of read()) {
       signal?.throwIfAborted();

@@ -1,8 +1,10 @@
 import { errors, types } from 'cassandra-driver';
 import { DomainError } from '../../kernel';
+import { unavailable } from '../backend-errors';
+
+export { tableChanged, tableNotExists, unavailable } from '../backend-errors';
 
 const { responseErrorCodes: codes } = types;
-const RETRY_AFTER_SECONDS = 5;
 /** What passes by itself. */
 const PASSING = new Set([
   codes.serverError,
@@ -29,15 +31,6 @@ export function domainError(error: unknown): DomainError {
   return new DomainError('InternalError', 'The tables database refused a call.', { cause: error });
 }
 
-/** Runs a call of the backend with the driver's errors made domain errors. */
-export async function translated<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw domainError(error);
-  }
-}
-
 /** Was the physical table, or what was prepared for it, gone? */
 export function isVanished(error: unknown): boolean {
   const response = responseOf(error);
@@ -50,24 +43,8 @@ export function isInvalid(error: unknown): boolean {
   return responseOf(error)?.code === codes.invalid;
 }
 
-export function unavailable(cause?: unknown): DomainError {
-  return new DomainError('ServiceUnavailable', 'The tables database cannot be reached, or is too busy.', {
-    cause,
-    transient: true,
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  });
-}
-
-export function tableNotExists(name: string): DomainError {
-  return new DomainError('TableNotExistsException', `Table '${name.slice(0, 255)}' does not exist.`);
-}
-
 export function tableAlreadyExists(name: string): DomainError {
   return new DomainError('TableAlreadyExistsException', `Table '${name}' already exists.`);
-}
-
-export function tableChanged(): DomainError {
-  return new DomainError('TableChanged', 'The table was dropped or replaced meanwhile.');
 }
 
 /** What the server itself said; of several hosts, what one of them said. */

@@ -1,4 +1,7 @@
 import { DomainError } from '../../kernel';
+import { tableChanged, unavailable } from '../backend-errors';
+
+export { tableChanged, tableNotExists, unavailable } from '../backend-errors';
 
 /** SQLSTATEs that decide something here (PostgreSQL manual, appendix A). */
 export const SQL_STATE = {
@@ -25,7 +28,6 @@ const PASSING = [
   SQL_STATE.serializationFailure,
   SQL_STATE.deadlockDetected,
 ];
-const RETRY_AFTER_SECONDS = 5;
 
 /** The SQLSTATE of an error that the server sent; undefined for any other (Node's own codes are of another shape). */
 export function sqlState(error: unknown): string | undefined {
@@ -54,22 +56,6 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw domainError(error);
   }
-}
-
-export function unavailable(cause?: unknown): DomainError {
-  return new DomainError('ServiceUnavailable', 'The tables database cannot be reached, or is too busy.', {
-    cause,
-    transient: true,
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  });
-}
-
-export function tableNotExists(name: string): DomainError {
-  return new DomainError('TableNotExistsException', `Table '${name.slice(0, 255)}' does not exist.`);
-}
-
-export function tableChanged(): DomainError {
-  return new DomainError('TableChanged', 'The table was dropped or replaced meanwhile.');
 }
 
 /** Runs a read of a content; that its physical table is gone is `TableChanged`. */
