@@ -6,9 +6,10 @@ module.exports = [
   {
     name: 'cli-follows-redirections',
     promise: 'the command line sends its token nowhere else',
-    file: 'src/cli/api-connection.ts',
-    find: "redirect: 'manual',",
-    replace: "redirect: 'follow',",
+    file: 'src/cli/http-call.ts',
+    find: '  const chunks: Buffer[] = [];',
+    replace: `  if (response.headers.location !== undefined) return httpCall({ method, url: response.headers.location, headers, ...(body === undefined ? {} : { body }), trust, signal });
+  const chunks: Buffer[] = [];`,
     test: ONLINE,
     only: 'sends its token nowhere else',
   },
