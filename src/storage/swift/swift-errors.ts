@@ -6,13 +6,15 @@ import type { HttpAnswer } from '../http-connect';
 const MAX_EXPLANATION_BYTES = 64 * 1024;
 /** Nobody is sent away for longer, whatever the server says. */
 const MAX_RETRY_AFTER_SECONDS = 300;
+/** Between two tries of a put whose container Swift does not know yet. */
+const MISSING_CONTAINER_SECONDS = 2;
 
 /** What an answer that is no success means. The answer's body is read away. */
 export async function swiftError(answer: HttpAnswer): Promise<DomainError> {
   const explanation = await explanationOf(answer);
   const { status } = answer;
-  const retryAfterSeconds = retryAfterOf(answer);
-  const transient = (message: string): DomainError =>
+  const asked = retryAfterOf(answer);
+  const transient = (message: string, retryAfterSeconds = asked): DomainError =>
     new DomainError('StorageError', message, { transient: true, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
   switch (status) {
     case 401:
@@ -20,7 +22,8 @@ export async function swiftError(answer: HttpAnswer): Promise<DomainError> {
     case 403:
       return new DomainError('StorageError', 'the object store denies access to the container');
     case 404:
-      return new DomainError('StorageError', 'the container is not there');
+      // Swift's proxies remember for seconds that a container was not there, also of one that was made since (recheck_container_existence / 10).
+      return transient('the container is not there', MISSING_CONTAINER_SECONDS);
     case 413:
       return /quota/i.test(explanation)
         ? new DomainError('StorageFull', "the object store's quota is used up")

@@ -7,6 +7,7 @@ import { until } from '../../../test/setup/until';
 import { parseLocationUrl } from '../../kernel';
 import { HttpConnect } from '../http-connect';
 import { keyChecked } from '../key-checked';
+import { ObjectStore } from '../object-store';
 import { retrying } from '../retrying';
 import { logInAtSwift } from './log-in';
 import { SwiftClient } from './swift-client';
@@ -48,7 +49,10 @@ describeOnSwift('SwiftObjectStore', () => {
   for (const [name, segmentBytes] of [['plain objects', 2 ** 30], ['segments', SEGMENT]] as const) {
     objectStoreContract(`Swift, ${name}`, async () => {
       const container = `contract-${randomUUID()}`;
-      return { store: keyChecked(open(container, { segmentBytes })), reopen: () => keyChecked(open(container, { segmentBytes })) };
+      const opened = (): ObjectStore => keyChecked(retrying(open(container, { segmentBytes })));
+      // Swift remembers for seconds that a new container was not there, and says so of a delete, too: making one has a test of its own.
+      await asked('PUT', container);
+      return { store: opened(), reopen: opened };
     });
   }
 
@@ -175,7 +179,25 @@ describeOnSwift('SwiftObjectStore', () => {
       await again;
     });
 
+    it('makes the container for many puts at once', async () => {
+      const store = retrying(open(container));
+      const names = Array.from({ length: 20 }, (_, i) => String(i)).sort();
+      await Promise.all(names.map((name) => store.put(name, sourceOf(name))));
+      expect(await listed(store)).toEqual(names);
+    });
+
+    it('that remembers a new container as missing for a while, puts come through', async () => {
+      for (const segmentBytes of [2 ** 30, 300_000]) {
+        const store = retrying(open(container, { server: proxy.url, segmentBytes }), { ...fast, maxRetryAfterMillis: 1 });
+        const forgotten = proxy.next(3, isPut, { status: 404 });
+        await store.put('object', sourceOf(bytes));
+        await forgotten;
+        expect((await readObject(store, 'object'))?.equals(bytes)).toBe(true);
+      }
+    });
+
     it.each([
+      [{ status: 404 }, { code: 'StorageError', transient: true, retryAfterSeconds: 2 }],
       [{ status: 429, headers: { 'retry-after': '7' } }, { code: 'StorageError', transient: true, retryAfterSeconds: 7 }],
       [{ status: 503, headers: { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() } }, { code: 'StorageError', transient: true, retryAfterSeconds: 300 }],
       [{ status: 403 }, { code: 'StorageError', transient: false }],

@@ -46,6 +46,7 @@ module.exports = [
     ['swift-limits-not-asked', 'objects over the Swift’s own limit go in segments', 'maxObjectBytes: positive(swift?.max_file_size) ?? USUAL_LIMITS.maxObjectBytes,', 'maxObjectBytes: USUAL_LIMITS.maxObjectBytes,', 'is made where the Swift takes no larger'],
   ]),
   ...rows('src/storage/swift/swift-errors.ts', STORE, [
+    ['swift-new-container-forgotten', 'a put outlives the seconds in which Swift does not know a new container', "return transient('the container is not there', MISSING_CONTAINER_SECONDS);", "return new DomainError('StorageError', 'the container is not there');", 'remembers a new container as missing'],
     ['swift-quota-tried-again', 'a full quota is an error that says so', `new DomainError('StorageFull', "the object store's quota is used up")`, `transient("the object store's quota is used up")`, 'a quota that is used up'],
     ['swift-retry-after-lost', 'Swift’s Retry-After is told to whoever tries again', '...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })', '', 'is told what it means'],
   ]),
