@@ -24,6 +24,7 @@ module.exports = {
     ],
   },
   globalSetup: '<rootDir>/test/setup/global-setup.js',
+  setupFilesAfterEnv: ['<rootDir>/test/setup/second-try.js'],
   globalTeardown: '<rootDir>/test/setup/global-teardown.js',
   // For a machine with much else to do: no test is about time.
   testTimeout: 240000,

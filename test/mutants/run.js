@@ -46,7 +46,7 @@ function runTests(folder, test, pattern, broken) {
     stdio: 'ignore',
     timeout: broken ? TIMEOUT_MILLIS : BASELINE_MILLIS,
     killSignal: 'SIGKILL',
-    env: { ...process.env, CI: 'true', ...(broken ? IMPATIENCE : {}) },
+    env: { ...process.env, CI: 'true', TEST_RETRIES: '0', ...(broken ? IMPATIENCE : {}) },
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);

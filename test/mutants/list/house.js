@@ -164,4 +164,22 @@ module.exports = [
     test: 'test/lint/start-command.spec.ts',
     only: 'collected early',
   },
+  {
+    name: 'house-second-try-untold',
+    promise: 'the summary names each test that needed a second try',
+    file: 'test/setup/summary-reporter.js',
+    find: "again.length > 0 ?",
+    replace: "again.length > 9 ?",
+    test: 'test/setup/second-try.spec.ts',
+    only: 'has one second try',
+  },
+  {
+    name: 'house-second-try-everywhere',
+    promise: 'tests have a second try in continuous integration alone, and never where the product is broken on purpose',
+    file: 'test/setup/second-try.js',
+    find: " && process.env.TEST_RETRIES !== '0'",
+    replace: '',
+    test: 'test/setup/second-try.spec.ts',
+    only: 'has none',
+  },
 ];
