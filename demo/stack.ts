@@ -1,9 +1,8 @@
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { runScript, watchOver } from './services';
 
 /**
  * `npm run stack`: a gateway with a Cassandra, a Keystone, a Swift and a RabbitMQ of its own on this machine, all of them real, by the scripts that the
@@ -11,8 +10,6 @@ import { promisify } from 'node:util';
  *
  * `--json` prints one line of JSON instead; `--ready-file FILE` also writes it there once everything is ready.
  */
-/** Built, this file lies one folder deeper. */
-const ROOT = [resolve(__dirname, '..'), resolve(__dirname, '../..')].find((folder) => existsSync(join(folder, 'test/services'))) ?? __dirname;
 /** Run as this program is. */
 const GATEWAY_COMMAND = [process.execPath, ...process.execArgv, resolve(__dirname, `../src/gateway/main${extname(__filename)}`)];
 const USER = 'member';
@@ -49,7 +46,7 @@ const GATEWAY = scripted('gateway', 'gateway.sh');
 
 async function start(folder: string, say: (text: string) => void, signal: AbortSignal): Promise<Stack> {
   const serviceOf = (service: Service, env: Record<string, string> = {}, command: readonly string[] = []): Promise<string[]> =>
-    run(folder, service.name, [...service.start, ...command], env, signal);
+    runScript(folder, service.name, [...service.start, ...command], env, signal);
   say('Starting Cassandra, Keystone, Swift and RabbitMQ (the first time, their packages are fetched, which takes a minute or two)…');
   const [[rabbitmq = ''], [cqlPort = ''], { keystone, swift }] = await Promise.all([
     serviceOf(RABBITMQ).then((lines) => lines.slice(-1)),
@@ -126,30 +123,11 @@ ${stack.first_backup.join('\n')}
 `;
 }
 
-/** Runs a service's script, and resolves with the lines that it printed. */
-async function run(folder: string, name: string, [script = '', ...args]: readonly string[], env: Record<string, string> = {}, signal?: AbortSignal): Promise<string[]> {
-  const environment = { ...process.env, PORT: '', ...env, SERVICES_DIR: join(folder, 'services', name) };
-  const { stdout } = await promisify(execFile)(resolve(ROOT, 'test/services', script), args, { env: environment, ...(signal === undefined ? {} : { signal }) });
-  return stdout.trim().split('\n');
-}
-
 /** The gateway first, which still needs the others; each is stopped, whatever becomes of the others. */
 async function stop(folder: string): Promise<void> {
-  const halt = (service: Service): Promise<unknown> => run(folder, service.name, service.stop).catch(() => undefined);
+  const halt = (service: Service): Promise<unknown> => runScript(folder, service.name, service.stop).catch(() => undefined);
   await halt(GATEWAY);
   await Promise.all([SWIFT, KEYSTONE, RABBITMQ, CASSANDRA].map(halt));
-}
-
-/** However this process ends, what is left of the services is killed, and the folder removed. */
-function watchOver(folder: string): () => Promise<void> {
-  const reaper = spawn(process.execPath, [resolve(ROOT, 'test/setup/reaper.js'), folder], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
-  reaper.unref();
-  const gone = new Promise<void>((done) => reaper.once('exit', () => done()));
-  return () => {
-    reaper.ref();
-    reaper.stdin.end();
-    return gone;
-  };
 }
 
 async function main(): Promise<void> {
