@@ -1,8 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import { TableDigest, bucketOf, canonicalItem, canonicalKey, digestHex, itemDigest, parseItem, schemaFromJson } from '../src/kernel';
-import { ApiClient, Backup, Progress, RestoreJob } from './api-client';
+import { ApiClient, Backup, Progress, RestoreJob, Source } from './api-client';
 import { CITIES_TABLE, TABLE_NAME, cityItems } from './cities';
-import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from './deployment';
+import { Party, PlainScenery, Scenery } from './scenery';
 
 /**
  * The demo: a table is loaded, backed up and dropped in one deployment, and restored in a second one that knows nothing but
@@ -38,13 +37,27 @@ const tableJson = {
 };
 const schema = schemaFromJson(tableJson);
 
+/** However it ends, also by a signal, what was started is stopped. */
 async function main(): Promise<Report> {
-  const phases: Phase[] = [];
-  say('Starting the first deployment (an embedded PostgreSQL, an object store in a folder)');
-  const first = await Deployment.start('first');
-  let second: Deployment | undefined;
+  const scenery = new PlainScenery();
+  const told = new Promise<never>((_goOn, end) =>
+    (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).forEach((signal) => process.once(signal, () => end(new Error(`ended by ${signal}`)))),
+  );
   try {
-    const here = new ApiClient(first.url, DEMO_TOKEN, DEMO_PROJECT);
+    return await Promise.race([play(scenery), told]);
+  } finally {
+    await scenery.end();
+  }
+}
+
+async function play(scenery: Scenery): Promise<Report> {
+  const phases: Phase[] = [];
+  const parties: Party[] = [];
+  try {
+    say(`Starting the first deployment (${scenery.firstIs})`);
+    const first = await scenery.first();
+    parties.push(first);
+    const here = first.api;
     await here.createTable(CITIES_TABLE);
     const structure = await structureOf(here);
     await timed(phases, 'load', async () => {
@@ -53,14 +66,15 @@ async function main(): Promise<Report> {
       return answer.processed;
     });
     const backup = await timed(phases, 'back up', () => backUp(here), (done) => done.item_count ?? 0);
-    const source = backup.links.find((link) => link.rel === 'location')?.href ?? '';
+    const location = backup.links.find((link) => link.rel === 'location')?.href ?? '';
     await here.dropTable(TABLE_NAME);
-    say(`Dropped the table. Its backup lies at ${source}`);
+    say(`Dropped the table. Its backup lies at ${location}`);
 
-    say('Starting a second, empty deployment');
-    second = await Deployment.start('second', { ALLOWED_FOLDERS: fileURLToPath(new URL('.', source)) });
-    const there = new ApiClient(second.url, DEMO_TOKEN, DEMO_PROJECT);
-    await timed(phases, 'restore', () => restore(there, source), () => backup.item_count ?? 0);
+    say(`Starting a second deployment (${scenery.secondIs})`);
+    const second = await scenery.second(location);
+    parties.push(second);
+    const there = second.api;
+    await timed(phases, 'restore', () => restore(there, second.source), () => backup.item_count ?? 0);
     const compared = await timed(phases, 'compare', () => compare(there), (result) => result.items);
     const structureEqual = (await structureOf(there)) === structure;
     return {
@@ -68,7 +82,7 @@ async function main(): Promise<Report> {
       items: compared.items,
       table_bytes: backup.table_size_bytes ?? 0,
       backup_bytes: backup.size_bytes ?? 0,
-      source_url: source,
+      source_url: location,
       loaded_digest: compared.loaded,
       restored_digest: compared.restored,
       structure_equal: structureEqual,
@@ -76,11 +90,8 @@ async function main(): Promise<Report> {
       phases,
     };
   } catch (error) {
-    for (const deployment of [first, second]) say(deployment?.output() ?? '');
+    for (const party of parties) say(party.output());
     throw error;
-  } finally {
-    await second?.stop();
-    await first.stop();
   }
 }
 
@@ -96,7 +107,7 @@ async function backUp(api: ApiClient): Promise<Backup> {
   return backup;
 }
 
-async function restore(api: ApiClient, source: string): Promise<RestoreJob> {
+async function restore(api: ApiClient, source: Source): Promise<RestoreJob> {
   let job = await api.createRestore(TABLE_NAME, source);
   while (job.status === 'RESTORING') {
     await nextLook();
