@@ -29,9 +29,6 @@ export interface RestoreJob {
   readonly error?: { readonly type: string; readonly message: string };
 }
 
-/** Of a restore: a backup's URL, with credentials where its place asks for some. */
-export type Source = string | { readonly url: string; readonly credentials: Readonly<Record<string, string>> };
-
 /** The few calls of the public API that the demo makes, over HTTP as anybody would. */
 export class ApiClient {
   constructor(
@@ -90,8 +87,9 @@ export class ApiClient {
     return this.call('GET', this.management(`${table}/backups/${id}`));
   }
 
-  createRestore(table: string, source: Source): Promise<RestoreJob> {
-    return this.call('POST', this.management(`${table}/restores`), { source });
+  /** `source`: a backup's URL. */
+  createRestore(table: string, source: string, strategy?: unknown): Promise<RestoreJob> {
+    return this.call('POST', this.management(`${table}/restores`), { source, ...(strategy === undefined ? {} : { strategy }) });
   }
 
   describeRestore(table: string, id: string): Promise<RestoreJob> {

@@ -1,6 +1,7 @@
 import { TableDigest, bucketOf, canonicalItem, canonicalKey, digestHex, itemDigest, parseItem, schemaFromJson } from '../src/kernel';
-import { ApiClient, Backup, Progress, RestoreJob, Source } from './api-client';
+import { ApiClient, Backup, Progress, RestoreJob } from './api-client';
 import { CITIES_TABLE, TABLE_NAME, cityItems } from './cities';
+import { OpenstackScenery } from './openstack-scenery';
 import { Party, PlainScenery, Scenery } from './scenery';
 
 /**
@@ -24,6 +25,8 @@ interface Report {
   readonly restored_digest: string;
   readonly structure_equal: boolean;
   readonly differing_items: number;
+  /** Types of the events that RabbitMQ was told, with `--openstack`. */
+  readonly notified?: readonly string[];
   readonly phases: readonly Phase[];
 }
 
@@ -39,7 +42,7 @@ const schema = schemaFromJson(tableJson);
 
 /** However it ends, also by a signal, what was started is stopped. */
 async function main(): Promise<Report> {
-  const scenery = new PlainScenery();
+  const scenery = process.argv.includes('--openstack') ? new OpenstackScenery() : new PlainScenery();
   const told = new Promise<never>((_goOn, end) =>
     (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).forEach((signal) => process.once(signal, () => end(new Error(`ended by ${signal}`)))),
   );
@@ -74,7 +77,7 @@ async function play(scenery: Scenery): Promise<Report> {
     const second = await scenery.second(location);
     parties.push(second);
     const there = second.api;
-    await timed(phases, 'restore', () => restore(there, second.source), () => backup.item_count ?? 0);
+    await timed(phases, 'restore', () => restore(there, location, second.strategy), () => backup.item_count ?? 0);
     const compared = await timed(phases, 'compare', () => compare(there), (result) => result.items);
     const structureEqual = (await structureOf(there)) === structure;
     return {
@@ -87,6 +90,7 @@ async function play(scenery: Scenery): Promise<Report> {
       restored_digest: compared.restored,
       structure_equal: structureEqual,
       differing_items: compared.differing,
+      ...(second.notified === undefined ? {} : { notified: second.notified }),
       phases,
     };
   } catch (error) {
@@ -107,8 +111,8 @@ async function backUp(api: ApiClient): Promise<Backup> {
   return backup;
 }
 
-async function restore(api: ApiClient, source: Source): Promise<RestoreJob> {
-  let job = await api.createRestore(TABLE_NAME, source);
+async function restore(api: ApiClient, source: string, strategy: unknown): Promise<RestoreJob> {
+  let job = await api.createRestore(TABLE_NAME, source, strategy);
   while (job.status === 'RESTORING') {
     await nextLook();
     job = await api.describeRestore(TABLE_NAME, job.restore_job_id);
@@ -208,6 +212,7 @@ function print(report: Report): void {
   for (const row of rows) process.stdout.write(`${(row[0] ?? '').padEnd(10)}${row.slice(1).map((cell) => cell.padStart(12)).join('')}\n`);
   process.stdout.write(`items as JSON lines ${mebibytes(report.table_bytes)}, stored ${mebibytes(report.backup_bytes)}\n`);
   process.stdout.write(`digest loaded   ${report.loaded_digest}\ndigest restored ${report.restored_digest}\n`);
+  if (report.notified !== undefined) process.stdout.write(`RabbitMQ was told ${report.notified.join(', ')}\n`);
   process.stdout.write(`structure ${report.structure_equal ? 'equal' : 'DIFFERS'}, ${report.differing_items} items differ: ${report.equal ? 'all is equal' : 'NOT EQUAL'}\n`);
 }
 

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ApiClient, Source } from './api-client';
+import { ApiClient } from './api-client';
 import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from './deployment';
 
 /** A deployment, as one of its users sees it. */
@@ -9,14 +9,22 @@ export interface Party {
   output(): string;
 }
 
+/** One who restores. */
+export interface RestoringParty extends Party {
+  /** Said beside the URL, if the backup's place asks for credentials. */
+  readonly strategy?: unknown;
+  /** Types of the events that the first deployment's listeners have heard, where it has such. */
+  readonly notified?: readonly string[];
+}
+
 /** Where the demo takes place: two deployments that know nothing of each other. */
 export interface Scenery {
   /** What is about to be started, for whoever waits. */
   readonly firstIs: string;
   readonly secondIs: string;
   first(): Promise<Party>;
-  /** Empty, but allowed to read where the backup lies; begun when the table is backed up and dropped. `source` is what its user says to restore it. */
-  second(backupUrl: string): Promise<Party & { readonly source: Source }>;
+  /** Empty, but allowed to read where the backup lies; begun when the table is backed up and dropped. */
+  second(backupUrl: string): Promise<RestoringParty>;
   /** Stops all that was started, and removes its data; also in the middle of a start. */
   end(): Promise<void>;
 }
@@ -31,8 +39,8 @@ export class PlainScenery implements Scenery {
     return this.start('first');
   }
 
-  async second(backupUrl: string): Promise<Party & { source: Source }> {
-    return { ...(await this.start('second', { ALLOWED_FOLDERS: fileURLToPath(new URL('.', backupUrl)) })), source: backupUrl };
+  async second(backupUrl: string): Promise<RestoringParty> {
+    return this.start('second', { ALLOWED_FOLDERS: fileURLToPath(new URL('.', backupUrl)) });
   }
 
   async end(): Promise<void> {

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
-import { runScript, watchOver } from './services';
+import { CASSANDRA, CloudServices, KEYSTONE, RABBITMQ, SWIFT, gatewaySettings, scripted } from './openstack-services';
+import { watchOver } from './services';
 
 /**
  * `npm run stack`: a gateway with a Cassandra, a Keystone, a Swift and a RabbitMQ of its own on this machine, all of them real, by the scripts that the
@@ -31,61 +31,25 @@ export interface Stack {
   readonly folder: string;
 }
 
-/** A service's scripts, below test/services. */
-interface Service {
-  readonly name: string;
-  readonly start: readonly string[];
-  readonly stop: readonly string[];
-}
-const scripted = (name: string, script: string): Service => ({ name, start: [script, 'start'], stop: [script, 'stop'] });
-const KEYSTONE = scripted('keystone', 'openstack/keystone.sh');
-const SWIFT = scripted('swift', 'openstack/swift.sh');
-const RABBITMQ = scripted('rabbitmq', 'openstack/rabbitmq.sh');
-const CASSANDRA = { name: 'cassandra', start: ['cassandra/start.sh'], stop: ['cassandra/stop.sh'] };
 const GATEWAY = scripted('gateway', 'gateway.sh');
 
-async function start(folder: string, say: (text: string) => void, signal: AbortSignal): Promise<Stack> {
-  const serviceOf = (service: Service, env: Record<string, string> = {}, command: readonly string[] = []): Promise<string[]> =>
-    runScript(folder, service.name, [...service.start, ...command], env, signal);
+async function start(services: CloudServices, say: (text: string) => void): Promise<Stack> {
   say('Starting Cassandra, Keystone, Swift and RabbitMQ (the first time, their packages are fetched, which takes a minute or two)…');
-  const [[rabbitmq = ''], [cqlPort = ''], { keystone, swift }] = await Promise.all([
-    serviceOf(RABBITMQ).then((lines) => lines.slice(-1)),
-    serviceOf(CASSANDRA).then((lines) => lines.slice(-1)),
-    serviceOf(KEYSTONE).then(async (said) => {
-      const url = said.at(-1) ?? '';
-      return { keystone: url, swift: (await serviceOf(SWIFT, { KEYSTONE_URL: url })).at(-2) ?? '' };
-    }),
-  ]);
-  // Only what Keystone's catalogue names is found by the gateway.
-  await serviceOf(KEYSTONE, { KEYSTONE_ENDPOINTS: `object-store=${swift}/v1/AUTH_%(project_id)s` });
-  const project = projectId(folder);
-  const cassandra = `127.0.0.1:${cqlPort}`;
+  const [rabbitmq, cassandra, { keystone, swift }] = await Promise.all([services.startRabbitmq(), services.startCassandra(), services.startKeystoneAndSwift()]);
   say('Starting the gateway…');
-  const [gateway = ''] = (
-    await serviceOf(GATEWAY, {
-      DATA_DIR: folder,
-      KEYSTONE_URL: `${keystone}/v3`,
-      KEYSTONE_USERNAME: 'magnetodb',
-      KEYSTONE_PASSWORD: 'magnetodb-secret',
-      TABLES_BACKEND: 'cassandra',
-      CASSANDRA_CONTACT_POINTS: cassandra,
-      CASSANDRA_REPLICATION: 'datacenter1:1',
-      OBJECTS_URL: 'swift://backups-{project}',
-      AMQP_URL: rabbitmq,
-      AMQP_EXCHANGE: EXCHANGE,
-      DATABASE_URL: '',
-      DEV_TOKENS: '',
-    }, GATEWAY_COMMAND)
-  ).slice(-1);
+  const settings = {
+    ...gatewaySettings({ keystone, cassandra }),
+    DATA_DIR: services.folder,
+    // Only what Keystone's catalogue names is found by the gateway.
+    OBJECTS_URL: 'swift://backups-{project}',
+    AMQP_URL: rabbitmq,
+    AMQP_EXCHANGE: EXCHANGE,
+  };
+  const gateway = (await services.start(GATEWAY, settings, GATEWAY_COMMAND)).at(-1) ?? '';
   // Command lines that log in to Keystone find the gateway there.
-  await serviceOf(KEYSTONE, { KEYSTONE_ENDPOINTS: `object-store=${swift}/v1/AUTH_%(project_id)s key-value-storage-backup=${gateway}` });
-  return { gateway, cassandra, keystone: `${keystone}/v3`, swift, rabbitmq, project, first_backup: firstBackup(gateway, keystone, project), folder };
-}
-
-/** Of Keystone's project `demo`. */
-function projectId(folder: string): string {
-  const ids = JSON.parse(readFileSync(join(folder, 'services/keystone/keystone/ids.json'), 'utf8')) as { projects: Record<string, string> };
-  return ids.projects['demo'] ?? '';
+  await services.listEndpoints({ 'key-value-storage-backup': gateway });
+  const project = services.projectId('demo');
+  return { gateway, cassandra, keystone: `${keystone}/v3`, swift, rabbitmq, project, first_backup: firstBackup(gateway, keystone, project), folder: services.folder };
 }
 
 function firstBackup(gateway: string, keystone: string, project: string): string[] {
@@ -123,13 +87,6 @@ ${stack.first_backup.join('\n')}
 `;
 }
 
-/** The gateway first, which still needs the others; each is stopped, whatever becomes of the others. */
-async function stop(folder: string): Promise<void> {
-  const halt = (service: Service): Promise<unknown> => runScript(folder, service.name, service.stop).catch(() => undefined);
-  await halt(GATEWAY);
-  await Promise.all([SWIFT, KEYSTONE, RABBITMQ, CASSANDRA].map(halt));
-}
-
 async function main(): Promise<void> {
   const json = process.argv.includes('--json');
   const readyFile = process.argv.includes('--ready-file') ? process.argv[process.argv.indexOf('--ready-file') + 1] : undefined;
@@ -138,7 +95,8 @@ async function main(): Promise<void> {
   const clean = watchOver(folder);
   const told = new Promise<void>((end) => ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.on(signal, () => end())));
   const brokenOff = new AbortController();
-  const starting = start(folder, say, brokenOff.signal).then(async (stack) => {
+  const services = new CloudServices(folder, brokenOff.signal);
+  const starting = start(services, say).then(async (stack) => {
     process.stdout.write(json ? `${JSON.stringify(stack)}\n` : instructions(stack));
     if (readyFile !== undefined) await writeFile(readyFile, JSON.stringify(stack));
   });
@@ -150,7 +108,9 @@ async function main(): Promise<void> {
     say('Stopping…');
     brokenOff.abort();
     await starting.catch(() => undefined);
-    await stop(folder);
+    // The gateway first, which still needs the others.
+    await services.stop(GATEWAY);
+    await services.stop(SWIFT, KEYSTONE, RABBITMQ, CASSANDRA);
     await clean();
   }
 }
