@@ -4,6 +4,8 @@ RECIPE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 : "${SERVICES_CACHE:=${TMPDIR:-/tmp}/magnetodb-services-$(id -u)}" # jars, one folder a version; kept between runs
 : "${SERVICES_DIR:=./.services}"                         # what runs: run/NAME.pid, and a folder NAME for data, log and port
 : "${CASS_NAME:=cassandra}"                              # of this node; another name is another node
+: "${CASS_HOST:=127.0.0.1}"                               # its address, of the loopback interface
+: "${CASS_SEEDS:=$CASS_HOST}"                            # the first node of its cluster; the nodes of one cluster have the same ports
 : "${CASS_HEAP:=640M}"
 : "${CASS_CONF:=$RECIPE/cassandra.yaml}"
 : "${CASS_SETTINGS:=}"                                   # NAME=VALUE … that replace settings of cassandra.yaml
@@ -15,7 +17,7 @@ PIDFILE="$SERVICES_DIR/run/$CASS_NAME.pid"               # process id and start 
 mkdir -p "$CASS_RUN" "$SERVICES_DIR/run"
 JAVA="${JAVA_HOME:+$JAVA_HOME/bin/}java"
 
-port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+port_open() { (exec 3<>"/dev/tcp/$CASS_HOST/$1") 2>/dev/null; }
 
 # start_time PID: in clock ticks since the machine's start, which no later process of the same id shares; nothing if there is none.
 start_time() {

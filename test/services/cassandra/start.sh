@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # SERVICES_DIR=folder start.sh: starts one Cassandra node there, on free ports of the loopback interface, and prints its CQL port. Called again, or by
-# several at once, it starts nothing and prints the same.
+# several at once, it starts nothing and prints the same. What was stopped before is started again with its data.
+#
+# A cluster: first the node with CASS_NAME=a, then others with names of their own, CASS_HOST=127.0.0.2 …, CASS_SEEDS=127.0.0.1, and as CASS_CQL_PORT and
+# CASS_STORAGE_PORT what a/cql-port and a/storage-port say.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 fetch_jars
@@ -11,6 +14,7 @@ launch() {
   local settings=() setting
   CQL_PORT="${CASS_CQL_PORT:-$(free_port)}"
   STORAGE_PORT="${CASS_STORAGE_PORT:-$(free_port)}"
+  sed -e "s/@HOST@/$CASS_HOST/" -e "s/@SEEDS@/$CASS_SEEDS/" "$CASS_CONF" >"$CASS_RUN/cassandra.yaml"
   for setting in $CASS_SETTINGS; do settings+=("-Dcassandra.settings.$setting"); done
   # shellcheck disable=SC2086
   setsid nohup "$JAVA" @"$RECIPE/jvm17.options" \
@@ -19,7 +23,7 @@ launch() {
     -Djava.net.preferIPv4Stack=true -Djava.io.tmpdir="$CASS_RUN" \
     -javaagent:"$(ls "$LIB"/jamm-*.jar)" \
     -Dlogback.configurationFile="$RECIPE/logback.xml" \
-    -Dcassandra.config="file://$CASS_CONF" \
+    -Dcassandra.config="file://$CASS_RUN/cassandra.yaml" \
     -Dcassandra.storagedir="$CASS_RUN" \
     -Dcassandra.config.allow_system_properties=true \
     -Dcassandra.settings.native_transport_port="$CQL_PORT" \
@@ -30,13 +34,14 @@ launch() {
     -Dcassandra.ring_delay_ms=100 \
     -Dcassandra.superuser_setup_delay_ms=0 \
     -Dcassandra.size_recorder_interval="${CASS_SIZES_SECONDS:-300}" \
-    -Dcassandra.unsafesystem=true \
+    -Dcassandra.unsafesystem="${CASS_UNSAFE:-true}" \
     -Dcassandra-foreground=yes \
     ${CASS_JVM_EXTRA:-} \
     -cp "$LIB/*" org.apache.cassandra.service.CassandraDaemon \
     >"$CASS_RUN/cassandra.log" 2>&1 </dev/null 8>&- &
   echo "$! $(start_time $!)" >"$PIDFILE"
   echo "$CQL_PORT" >"$CASS_RUN/cql-port"
+  echo "$STORAGE_PORT" >"$CASS_RUN/storage-port"
 }
 
 for attempt in 1 2 3; do
