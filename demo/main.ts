@@ -1,5 +1,6 @@
 import { TableDigest, bucketOf, canonicalItem, canonicalKey, digestHex, itemDigest, parseItem, schemaFromJson } from '../src/kernel';
 import { ApiClient, Backup, Progress, RestoreJob } from './api-client';
+import { CassandraScenery } from './cassandra-scenery';
 import { CITIES_TABLE, TABLE_NAME, cityItems } from './cities';
 import { OpenstackScenery } from './openstack-scenery';
 import { Party, PlainScenery, Scenery } from './scenery';
@@ -42,7 +43,7 @@ const schema = schemaFromJson(tableJson);
 
 /** However it ends, also by a signal, what was started is stopped. */
 async function main(): Promise<Report> {
-  const scenery = process.argv.includes('--openstack') ? new OpenstackScenery() : new PlainScenery();
+  const scenery = sceneryOf(process.argv);
   const told = new Promise<never>((_goOn, end) =>
     (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).forEach((signal) => process.once(signal, () => end(new Error(`ended by ${signal}`)))),
   );
@@ -51,6 +52,16 @@ async function main(): Promise<Report> {
   } finally {
     await scenery.end();
   }
+}
+
+/** `--openstack`, or `--backend cassandra`. */
+function sceneryOf(given: readonly string[]): Scenery {
+  if (given.includes('--openstack')) return new OpenstackScenery();
+  const words = given.flatMap((argument) => argument.split('='));
+  const backend = words.includes('--backend') ? words[words.indexOf('--backend') + 1] : 'postgresql';
+  if (backend === 'cassandra') return new CassandraScenery();
+  if (backend !== 'postgresql') throw new Error('--backend is postgresql or cassandra');
+  return new PlainScenery();
 }
 
 async function play(scenery: Scenery): Promise<Report> {
