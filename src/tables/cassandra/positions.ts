@@ -15,7 +15,8 @@ export interface Slice {
 /** Looks up the partitions of a row's token: there may be several. */
 export type Siblings = (hash: unknown) => Promise<readonly unknown[]>;
 
-const MIN_TOKEN = -(2n ** 63n);
+export const MIN_TOKEN = -(2n ** 63n);
+export const MAX_TOKEN = 2n ** 63n - 1n;
 const TOKENS = 2n ** 64n;
 
 /** The token so far along the ring. */

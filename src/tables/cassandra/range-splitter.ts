@@ -1,8 +1,11 @@
 import { KeyRange, SplitOptions, TableHandle } from '../table-backend';
 import { isVanished, tableChanged } from './errors';
 import { Layout } from './layout';
-import { Position, formatPosition, fractionOf, tokenAt } from './positions';
+import { MAX_TOKEN, MIN_TOKEN, Position, formatPosition, fractionOf } from './positions';
 import { RangeReader } from './range-reader';
+import { parseGeneration } from './registry';
+import { Ring, TokenWeight } from './ring';
+import { cutRing, totalWeight } from './ring-cuts';
 import { Services } from './services';
 
 /** A table up to so many rows and bytes is walked, and cut evenly; of a larger one, so much is looked at. */
@@ -11,6 +14,8 @@ const WALK_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 512 * 1024;
 /** Fewer partitions say nothing of how many there are: then only what was seen is counted. */
 const TELLING_PARTITIONS = 8;
+/** The nodes' estimates are not believed if a look says so many times more or less: they are late. */
+const MOST_WRONG = 10;
 
 /** What a look at the beginning of a table shows. */
 export interface Walk {
@@ -18,14 +23,16 @@ export interface Walk {
   readonly bytes: number;
   /** Was that all? */
   readonly complete: boolean;
-  /** How much of the whole it was, 0 … 1, by the ring. */
-  readonly fraction: number;
+  /** How much of the whole it was, 0 … 1, by the ring; undefined: of too few partitions to tell. */
+  readonly fraction: number | undefined;
 }
 
-/** Cuts contents into ranges. */
+/**
+ * Cuts contents into ranges. How a large table is cut is a matter of speed only: each range is read to its end, whatever it turns out to weigh.
+ */
 export class RangeSplitter {
   constructor(
-    private readonly services: Pick<Services, 'contents'>,
+    private readonly services: Pick<Services, 'contents'> & { readonly session: { readonly ring: Pick<Ring, 'ends' | 'estimates'> } },
     private readonly reader: Pick<RangeReader, 'pages'>,
   ) {}
 
@@ -34,13 +41,25 @@ export class RangeSplitter {
     const walk = await this.walk(content.layout, WALK_ROWS).catch((error: unknown) => {
       throw isVanished(error) ? tableChanged() : error;
     });
-    const totalBytes = walk.bytes / walk.fraction;
-    const totalItems = walk.rows.length / walk.fraction;
+    const weights = walk.complete ? [evenly(walk.bytes)] : await this.weigh(handle.generation, walk);
+    const totalBytes = totalWeight(weights);
     const wanted = Math.max(1, Math.min(maxRanges, Math.ceil(totalBytes / targetBytes)));
-    const bounds = walk.complete ? evenBounds(walk, wanted) : ringBounds(wanted);
+    const bounds = walk.complete ? evenBounds(walk, wanted) : cutRing(weights, this.services.session.ring.ends(), wanted).map((token) => ({ token }));
     const edges = [null, ...bounds.map(formatPosition), null];
+    const totalItems = walk.bytes === 0 ? 0 : (walk.rows.length * totalBytes) / walk.bytes;
     const estimatedItems = Math.ceil(totalItems / (edges.length - 1));
     return edges.slice(1).map((end, index) => ({ start: edges[index] ?? null, end, estimatedItems }));
+  }
+
+  /** Where in the ring a large table's bytes are. */
+  private async weigh(generation: string, { bytes, fraction }: Walk): Promise<TokenWeight[]> {
+    const { keyspace = '', table = '' } = parseGeneration(generation) ?? {};
+    const estimates = await this.services.session.ring.estimates(keyspace, table);
+    const estimated = totalWeight(estimates);
+    const looked = bytes / (fraction ?? 1);
+    const tooLittle = fraction === undefined ? estimated < looked : estimated < looked / MOST_WRONG;
+    const tooMuch = fraction !== undefined && estimated > looked * MOST_WRONG;
+    return tooLittle || tooMuch ? [evenly(looked)] : estimates;
   }
 
   /** Reads a table's first rows: all of them, if they are few. */
@@ -56,7 +75,7 @@ export class RangeSplitter {
         tokens.add((lastToken = row.token));
       }
       if (rows.length >= maxRows || bytes >= WALK_BYTES) {
-        return { rows, bytes, complete: false, fraction: tokens.size < TELLING_PARTITIONS ? 1 : Math.max(1e-6, fractionOf(lastToken)) };
+        return { rows, bytes, complete: false, fraction: tokens.size < TELLING_PARTITIONS ? undefined : Math.max(1e-6, fractionOf(lastToken)) };
       }
     }
     return { rows, bytes, complete: true, fraction: 1 };
@@ -75,7 +94,7 @@ function evenBounds(walk: Walk, wanted: number): Position[] {
   return bounds;
 }
 
-/** Tokens are spread evenly, but for huge partitions: those are gone on with from any block. */
-function ringBounds(wanted: number): Position[] {
-  return Array.from({ length: wanted - 1 }, (_each, index) => ({ token: tokenAt(index + 1, wanted) }));
+/** As tokens are spread, but for huge partitions: those are gone on with from any block. */
+function evenly(bytes: number): TokenWeight {
+  return { after: MIN_TOKEN, upTo: MAX_TOKEN, bytes };
 }

@@ -1,6 +1,7 @@
 import { Client, types } from 'cassandra-driver';
 import { unavailable } from './errors';
 import { ResolvedOptions } from './options';
+import { Ring } from './ring';
 
 export type Values = readonly unknown[];
 
@@ -29,6 +30,8 @@ const SERVER_TIMESTAMPS: object = { timestampGeneration: null };
 /** The connection to the cluster. Statements are prepared; what is read is read with the configured consistency. */
 export class Session {
   private readonly client: Client;
+  /** Who holds which tokens. */
+  readonly ring: Ring;
   private readonly consistency: types.consistencies;
   private readonly serialConsistency: types.consistencies;
   private clockOffset = 0;
@@ -49,6 +52,7 @@ export class Session {
       socketOptions: { connectTimeout: CONNECT_MILLIS, readTimeout: options.requestTimeoutMillis },
       queryOptions: { consistency: this.consistency, serialConsistency: this.serialConsistency, prepare: true },
     });
+    this.ring = new Ring(this.client, options.dataCenter);
   }
 
   async connect(): Promise<void> {

@@ -155,7 +155,8 @@ export class TableAdmin {
     const walk = await this.splitter.walk(layout, rows);
     const cutoff = expiryCutoff(this.services);
     const live = walk.rows.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > cutoff).length;
-    const usage = { itemCount: Math.round(live / walk.fraction), sizeBytes: Math.round(walk.bytes / walk.fraction) };
+    const fraction = walk.fraction ?? 1;
+    const usage = { itemCount: Math.round(live / fraction), sizeBytes: Math.round(walk.bytes / fraction) };
     return { usage, complete: walk.complete };
   }
 }
