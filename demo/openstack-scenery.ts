@@ -74,6 +74,7 @@ export class OpenstackScenery implements Scenery {
 
   private async cloud(name: string, services: CloudServices, settings: Record<string, string>): Promise<Cloud> {
     const [cassandra, { keystone, swift }] = await Promise.all([services.startCassandra(), services.startKeystoneAndSwift()]);
+    this.brokenOff.signal.throwIfAborted();
     const starting = Deployment.start(name, { ...gatewaySettings({ keystone, cassandra }), ...settings });
     this.deployments.push(starting);
     return { services, keystone, swift, gateway: await starting };
