@@ -72,15 +72,19 @@ export function storageSettings(settings: GatewaySettings, internalUrl: string):
 function ownSwift(settings: GatewaySettings, internalUrl: string): Partial<BackupRestoreOptions['storage']> {
   if (!internalUrl.startsWith('swift')) return {};
   const domain = settings.keystoneDomain;
-  const credentials = {
-    auth_url: settings.objectsAuthUrl ?? settings.keystoneUrl,
+  const byName = {
     username: settings.objectsUser ?? settings.keystoneUsername,
     password: settings.objectsPassword ?? settings.keystonePassword,
     project_name: settings.keystoneProject,
     user_domain_name: domain,
     project_domain_name: domain,
   };
-  const given = Object.entries(credentials).flatMap(([name, value]) => (value === undefined ? [] : [[name, new Secret(value)] as const]));
+  const byCredential = {
+    application_credential_id: settings.keystoneApplicationCredentialId,
+    application_credential_secret: settings.keystoneApplicationCredentialSecret,
+  };
+  const who = settings.objectsUser === undefined && byCredential.application_credential_id !== undefined ? byCredential : byName;
+  const given = Object.entries({ auth_url: settings.objectsAuthUrl ?? settings.keystoneUrl, ...who }).flatMap(([name, value]) => (value === undefined ? [] : [[name, new Secret(value)] as const]));
   return {
     internalCredentials: new Map(given),
     internalSwift: {
@@ -109,16 +113,12 @@ function quotasOf(settings: GatewaySettings, projects: Readonly<Record<string, P
 function authorityOf(settings: GatewaySettings, madeUpToken: string | undefined): TokenAuthority {
   if (settings.keystoneUrl === undefined)
     return { kind: 'static', tokens: settings.devTokens ?? `${madeUpToken ?? ''}=demo:member` };
-  return {
-    kind: 'keystone',
-    keystone: {
-      authUrl: settings.keystoneUrl,
-      username: settings.keystoneUsername ?? '',
-      password: settings.keystonePassword ?? '',
-      projectName: settings.keystoneProject,
-      userDomainName: settings.keystoneDomain,
-      projectDomainName: settings.keystoneDomain,
-      cacheSeconds: settings.keystoneCacheSeconds,
-    },
-  };
+  const { keystoneUrl: authUrl, keystoneApplicationCredentialId: id, keystoneCacheSeconds: cacheSeconds } = settings;
+  if (id !== undefined) {
+    const applicationCredential = { id, secret: settings.keystoneApplicationCredentialSecret ?? '' };
+    return { kind: 'keystone', keystone: { authUrl, applicationCredential, cacheSeconds } };
+  }
+  const user = { username: settings.keystoneUsername ?? '', password: settings.keystonePassword ?? '', userDomainName: settings.keystoneDomain };
+  const project = { projectName: settings.keystoneProject, projectDomainName: settings.keystoneDomain };
+  return { kind: 'keystone', keystone: { authUrl, ...user, ...project, cacheSeconds } };
 }

@@ -144,6 +144,14 @@ export class GatewaySettings {
   @IsString()
   keystoneDomain = 'Default';
 
+  @Setting('KEYSTONE_APPLICATION_CREDENTIAL_ID', 'text', 'Instead of user, password, project and domain: an application credential of the service user\'s')
+  @IsOptional() @IsString()
+  keystoneApplicationCredentialId: string | undefined = undefined;
+
+  @Setting('KEYSTONE_APPLICATION_CREDENTIAL_SECRET', 'text', 'Its secret')
+  @IsOptional() @IsString()
+  keystoneApplicationCredentialSecret: string | undefined = undefined;
+
   @Setting('KEYSTONE_CACHE_SECONDS', 'integer', 'A token that Keystone found valid is believed so long without asking again, and never beyond its own end: so long a revoked one is still accepted, and an outage of Keystone unnoticed. 0: not at all')
   @IsInt() @Min(0) @Max(3600)
   keystoneCacheSeconds = 60;

@@ -94,8 +94,14 @@ export async function startGateway(settings: GatewaySettings): Promise<RunningGa
 function checkAuthority(settings: GatewaySettings): void {
   if (settings.keystoneUrl === undefined) {
     if (process.env.NODE_ENV === 'production') throw new Error('DEV_TOKENS: development tokens are refused with NODE_ENV=production; set KEYSTONE_URL');
-  } else if (settings.keystoneUsername === undefined || settings.keystonePassword === undefined) {
-    throw new Error('KEYSTONE_URL needs KEYSTONE_USERNAME and KEYSTONE_PASSWORD beside it');
+  } else {
+    const { keystoneUsername: name, keystonePassword: password, keystoneApplicationCredentialId: id, keystoneApplicationCredentialSecret: secret } = settings;
+    const [byName, byCredential] = [[name, password], [id, secret]].map((pair) => pair.filter((value) => value !== undefined).length);
+    if (!(byName === 2 && byCredential === 0) && !(byName === 0 && byCredential === 2)) {
+      throw new Error(
+        'KEYSTONE_URL needs KEYSTONE_USERNAME and KEYSTONE_PASSWORD beside it, or else KEYSTONE_APPLICATION_CREDENTIAL_ID and KEYSTONE_APPLICATION_CREDENTIAL_SECRET',
+      );
+    }
   }
 }
 

@@ -60,6 +60,17 @@ async function objectsOf(account: string, container: string, user: 'magnetodb' |
   return response.status === 404 ? undefined : text.split('\n').filter((name) => name !== '');
 }
 
+/** What Swift answers to a token. */
+async function statusOf(account: string, token: string): Promise<number> {
+  return (await fetch(`${swift.url}/v1/${account}`, { method: 'HEAD', headers: { 'X-Auth-Token': token } })).status;
+}
+
+async function bytesIn(account: string, container: string): Promise<number> {
+  const headers = { 'X-Auth-Token': await swift.keystone.logIn('magnetodb', { project: 'service' }) };
+  const response = await fetch(`${swift.url}/v1/${account}/${container}`, { method: 'HEAD', headers });
+  return Number(response.headers.get('x-container-bytes-used'));
+}
+
 function locationOf(backup: Record<string, unknown>): string {
   return (backup['links'] as { rel: string; href: string }[]).find(({ rel }) => rel === 'location')?.href ?? '';
 }
@@ -125,26 +136,48 @@ describeIfThere('Backups in Swift', () => {
     expect(await scene.items(`${table}_again`)).toEqual(await scene.items(table));
   });
 
-  it('that revokes the gateway’s token in the middle of a job, is asked with another', async () => {
+  it('that hears from Keystone, in the middle of a backup and of a restore, that the gateway’s token is revoked, is asked with another', async () => {
     const table = await scene.table('revoked');
-    let revoked: string | undefined;
-    proxy.judge(({ method, url, token }) => {
-      if (revoked === undefined && method === 'PUT' && url.includes('/chunks/')) revoked = token;
-      // What Swift answers once its own cache has forgotten the token.
-      return revoked !== undefined && token === revoked ? { status: 401 } : undefined;
-    });
-    expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED' });
-    expect(revoked).toBeDefined();
-    expect(new Set(proxy.seen.slice(-3).map(({ token }) => token === revoked))).toEqual(new Set([false]));
+    /** The next chunk waits until Keystone has revoked the token that it came with, and Swift has heard of it. */
+    const revocation = (): Promise<string> =>
+      new Promise((done, failed) =>
+        proxy.judge(({ url, token = '' }) => {
+          if (!url.includes('/chunks/')) return undefined;
+          proxy.heal();
+          const refused = swift.keystone.revoke(token).then(() => until(async () => (await statusOf(account, token)) === 401));
+          refused.then(() => done(token), failed);
+          return { after: () => refused };
+        }),
+      );
+    const during = revocation();
+    const asked = await expectStatus(scene.client.createBackup(table), 202);
+    const first = await during;
+    const backup = await scene.client.finished(() => scene.client.backup(table, asked['id']), 'CREATING');
+    expect(backup).toMatchObject({ status: 'CREATED', item_count: ITEMS });
+    const duringTheNext = revocation();
+    const job = await expectStatus(scene.client.createRestore('revoked_again', { id: backup['id'] }), 202);
+    const second = await duringTheNext;
+    expect(await scene.client.finished(() => scene.client.restore('revoked_again', job['id']), 'RESTORING')).toMatchObject({ status: 'RESTORED' });
+    expect(await scene.items('revoked_again')).toEqual(await scene.items(table));
+    expect([first, second]).not.toContain(proxy.seen.at(-1)?.token);
+    expect(second).not.toBe(first);
   });
 
-  it('whose quota is used up, ends the job with an error that says so and leaves nothing', async () => {
+  it('whose quota is used up, ends the job with an error that says so and leaves nothing; once it is raised, backups are made', async () => {
     const table = await scene.table('full');
-    proxy.judge(({ method, url }) => (method === 'PUT' && url.includes('/chunks/') && proxy.seen.filter(isChunk).length > 3 ? { status: 413, text: 'Upload exceeds quota.' } : undefined));
-    proxy.seen.length = 0;
+    /** As its operator does: bytes that the container may hold. */
+    const limit = async (bytes: string): Promise<void> => {
+      const headers = { 'X-Auth-Token': await swift.keystone.logIn('magnetodb', { project: 'service' }), 'X-Container-Meta-Quota-Bytes': bytes };
+      const { status } = await fetch(`${swift.url}/v1/${account}/${container}`, { method: 'POST', headers });
+      expect(status).toBe(204);
+    };
+    // No chunk fits in, but what the gateway puts first.
+    await limit(String((await bytesIn(account, container)) + 500));
     const backup = await scene.client.madeBackup(table);
     expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageFull', message: expect.stringContaining('quota') } });
     expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
+    await limit('');
+    expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED', item_count: ITEMS });
   });
 
   it('whose container is deleted under a job, ends it with an error that says so', async () => {
@@ -167,6 +200,40 @@ describeIfThere('Backups in Swift', () => {
     goOn();
     const backup = await scene.client.finished(() => scene.client.backup(table, id), 'CREATING');
     expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageError', message: expect.stringContaining('deleted while it was being made') } });
+  });
+});
+
+describeIfThere('A gateway whose service user is an application credential', () => {
+  const credential = async (): Promise<Record<string, string>> => {
+    const { id, secret } = await swift.keystone.applicationCredential('magnetodb', undefined, 'service');
+    return { KEYSTONE_USERNAME: '', KEYSTONE_PASSWORD: '', KEYSTONE_APPLICATION_CREDENTIAL_ID: id, KEYSTONE_APPLICATION_CREDENTIAL_SECRET: secret };
+  };
+  beforeAll(async () => {
+    swift = await SwiftService.shared();
+  }, START_MILLIS);
+
+  it('lets users in by it, and keeps their backups in Swift', async () => {
+    const gateway = await startKeystoneGateway(swift.keystone, { ...SMALL, ...(await credential()), OBJECTS_URL: 'swift://by-credential-{project}' });
+    try {
+      const scene = await Scene.of(gateway);
+      const table = await scene.table('by_credential');
+      const backup = await scene.client.madeBackup(table);
+      expect(locationOf(backup)).toContain(`/AUTH_${swift.keystone.ids.projects['service']}/by-credential-`);
+      expect(await scene.restored('by_credential_again', { id: backup['id'] })).toMatchObject({ status: 'RESTORED' });
+      expect(await scene.items('by_credential_again')).toEqual(await scene.items(table));
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['beside a name', { KEYSTONE_USERNAME: 'magnetodb', KEYSTONE_PASSWORD: 's3cret' }, /^KEYSTONE_URL needs KEYSTONE_USERNAME and KEYSTONE_PASSWORD .* or else KEYSTONE_APPLICATION_CREDENTIAL_ID/],
+    ['without its secret', { KEYSTONE_APPLICATION_CREDENTIAL_SECRET: '' }, /^KEYSTONE_URL needs/],
+    ['to act for users by trusts', { OBJECTS_URL: 'swift://theirs', OBJECTS_ACCESS: 'trust' }, /^OBJECTS_URL: trusts need the service user’s name and password/],
+  ])('is not started with it %s', async (_title, settings, message) => {
+    const error: unknown = await startKeystoneGateway(swift.keystone, { ...(await credential()), ...settings }).then((gateway) => gateway.stop(), (caught: unknown) => caught);
+    expect(String((error as Error).message)).toMatch(message);
+    expect(String((error as Error).message)).not.toContain('s3cret');
   });
 });
 

@@ -83,13 +83,13 @@ export class KeystoneService {
     return this.newToken({ identity: { methods: ['application_credential'], application_credential: { id, secret } } });
   }
 
-  /** A new application credential of the user for project `demo`; its tokens end when it does. */
-  async applicationCredential(user: SeededUser, lifeMs?: number): Promise<{ id: string; secret: string; name: string }> {
+  /** A new application credential of the user; its tokens end when it does. */
+  async applicationCredential(user: SeededUser, lifeMs?: number, project = 'demo'): Promise<{ id: string; secret: string; name: string }> {
     const name = randomBytes(6).toString('hex');
     // Keystone reads a time without zone.
     const expires = lifeMs === undefined ? {} : { expires_at: new Date(Date.now() + lifeMs).toISOString().replace('Z', '') };
     const path = `/users/${this.ids.users[user]}/application_credentials`;
-    const { status, body } = await this.call('POST', path, await this.logIn(user), { application_credential: { name, ...expires } });
+    const { status, body } = await this.call('POST', path, await this.logIn(user, { project }), { application_credential: { name, ...expires } });
     if (status !== 201) throw new Error(`Keystone answered ${status} to a new application credential`);
     const { id, secret } = body['application_credential'] as { id: string; secret: string };
     return { id, secret, name };

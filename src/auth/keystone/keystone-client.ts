@@ -75,13 +75,10 @@ export class KeystoneClient {
   }
 
   private async requestServiceToken(): Promise<ServiceToken> {
-    const { username, password, userDomainName, projectName, projectDomainName } = this.options;
-    const user = { name: username, password, domain: { name: userDomainName } };
-    const scope = { project: { name: projectName, domain: { name: projectDomainName } } };
     const { response, aheadMs } = await this.call(`${this.options.tokensUrl}?nocatalog`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } }),
+      body: JSON.stringify(this.options.logIn),
     });
     const token = response.headers.get('x-subject-token');
     if (response.status !== 201 || token === null) {

@@ -209,17 +209,21 @@ describe('KeystoneTokenValidator', () => {
     expect(await codeOf(make({ password: 'wrong' }).validate(keystone.issue(MEMBER)))).toBe('ServiceUnavailable');
   });
 
-  it.each<[string, Partial<KeystoneOptions>]>([
+  const noName = { username: undefined, password: undefined, projectName: undefined };
+  it.each<[string, { [Name in keyof KeystoneOptions]?: KeystoneOptions[Name] | undefined }]>([
     ['authUrl', { authUrl: 'keystone:5000' }],
     ['authUrl', { authUrl: 'http://user:SECRET@keystone:5000' }],
     ['authUrl', { authUrl: 'ftp://keystone' }],
     ['password', { password: '' }],
     ['username', { username: '' }],
+    ['applicationCredential', { applicationCredential: { id: 'an-id', secret: 'SECRET' } }],
+    ['applicationCredential.id', { ...noName, applicationCredential: { id: '', secret: 'SECRET' } }],
+    ['applicationCredential.secret', { ...noName, applicationCredential: { id: 'SECRET', secret: '' } }],
     ['timeoutMs', { timeoutMs: 0 }],
     ['cacheSeconds', { cacheSeconds: NaN }],
     ['maxCachedTokens', { maxCachedTokens: 0 }],
   ])('refuses a wrong %s at the start, without repeating it', (name, options) => {
-    expect(() => make(options)).toThrow(
+    expect(() => make(options as Partial<KeystoneOptions>)).toThrow(
       expect.objectContaining({ message: expect.stringMatching(new RegExp(`"${name}"(?!.*SECRET)`)) }),
     );
   });

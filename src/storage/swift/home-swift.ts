@@ -52,6 +52,8 @@ export class HomeSwift {
     if (options.access !== 'trust') return;
     const authUrl = credentials.get('auth_url')?.reveal() ?? '';
     if (/\/auth\/v1(\.0)?\/*$/.test(authUrl)) throw validationError('only Keystone knows of trusts');
+    // Its tokens are for its own project, and Keystone gives none for a trust.
+    if (credentials.has('application_credential_id')) throw validationError('trusts need the service user’s name and password: by an application credential nobody acts for others');
     this.trusts = new Trusts(http, authUrl, this.service, options.trustSeconds ?? DEFAULT_TRUST_SECONDS);
   }
 

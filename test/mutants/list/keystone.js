@@ -57,4 +57,7 @@ module.exports = [
   ...rows('src/cli/http-call.ts', CLI_REAL, [
     ['cli-any-certificate', 'certificates are checked', 'trust.insecure !== true', 'false', 'believes in the certificates'],
   ]),
+  ...rows('src/auth/keystone/keystone-options.ts', UNIT, [
+    ['keystone-both-users', 'a service user is said in one way', '[username, password, projectName].some((given) => given !== undefined)', '[username, password, projectName].every((given) => given === null)', 'refuses a wrong applicationCredential at'],
+  ]),
 ];

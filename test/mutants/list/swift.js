@@ -2,6 +2,7 @@ const rows = require('../rows');
 
 const STORE = 'src/storage/swift/swift-object-store.spec.ts';
 const SESSION = 'src/storage/swift/token-session.spec.ts';
+const E2E = 'test/e2e/swift.e2e-spec.ts';
 const OWN = 'src/storage/own-store.spec.ts';
 
 module.exports = [
@@ -16,7 +17,7 @@ module.exports = [
     ['swift-any-interface', 'the endpoint is of the interface that the operator chose', "member(endpoint, 'interface') === wanted && ", '', 'tells where the own Swift is'],
     ['swift-clocks-apart', 'a token’s life is told by no clock but ours', 'Date.now() + life', "Date.parse(String(member(described, 'expires_at')))", 'counts a token’s life'],
   ]),
-  ...rows('src/backup-restore.grants.ts', 'test/e2e/swift.e2e-spec.ts', [
+  ...rows('src/backup-restore.grants.ts', E2E, [
     ['trust-outlives-its-job', 'a trust is deleted when its job is over', 'await this.stores.giveBack(id);', '', 'by trusts that end with their jobs'],
   ]),
   ...rows('src/storage/own-store.ts', OWN, [
@@ -49,5 +50,21 @@ module.exports = [
     ['swift-new-container-forgotten', 'a put outlives the seconds in which Swift does not know a new container', "return transient('the container is not there', MISSING_CONTAINER_SECONDS);", "return new DomainError('StorageError', 'the container is not there');", 'remembers a new container as missing'],
     ['swift-quota-tried-again', 'a full quota is an error that says so', `new DomainError('StorageFull', "the object store's quota is used up")`, `transient("the object store's quota is used up")`, 'a quota that is used up'],
     ['swift-retry-after-lost', 'Swift’s Retry-After is told to whoever tries again', '...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })', '', 'is told what it means'],
+  ]),
+  ...rows('src/storage/swift/swift-client.ts', E2E, [
+    ['real-token-not-renewed', 'a token that Keystone revoked in mid-job is replaced', 'if (answer.status === 401) this.session.refused(login);', '', 'hears from Keystone'],
+  ]),
+  ...rows('src/storage/swift/swift-errors.ts', E2E, [
+    ['real-quota-unseen', 'a job that a real quota stops says so', '/quota/i.test(explanation)', '/no such words/i.test(explanation)', 'quota is used up'],
+  ]),
+  ...rows('src/gateway/plugin-options.ts', E2E, [
+    ['credential-not-for-swift', 'an application credential opens the own Swift', '? byCredential : byName;', '? byName : byName;', 'lets users in by it'],
+    ['credential-not-for-keystone', 'an application credential of the service user lets users in', "return { kind: 'keystone', keystone: { authUrl, applicationCredential, cacheSeconds } };", '', 'lets users in by it'],
+  ]),
+  ...rows('src/gateway/start.ts', E2E, [
+    ['two-service-users', 'the service user is said in one way only', '!(byName === 2 && byCredential === 0)', '!(byName === 2)', 'is not started with it beside'],
+  ]),
+  ...rows('src/storage/swift/home-swift.ts', E2E, [
+    ['trusts-by-credential', 'trusts by an application credential are refused at the start', "if (credentials.has('application_credential_id')) throw validationError(", "if (credentials.size === 0) throw validationError(", 'is not started with it to act'],
   ]),
 ];
