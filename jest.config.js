@@ -23,6 +23,7 @@ module.exports = {
       },
     ],
   },
+  testSequencer: '<rootDir>/test/setup/heavy-first.js',
   globalSetup: '<rootDir>/test/setup/global-setup.js',
   setupFilesAfterEnv: ['<rootDir>/test/setup/second-try.js'],
   globalTeardown: '<rootDir>/test/setup/global-teardown.js',

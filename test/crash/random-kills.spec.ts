@@ -8,10 +8,10 @@ import { randomNumbers } from './random-numbers';
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000_000);
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 200);
 const PROCESSES = 2;
-const CLIENTS = 5;
+const CLIENTS = 3;
 const ITEMS = 500;
 /** Mean life of a process, in times of what its start took: a busy machine changes neither how much it does nor how often it dies in it. */
-const MEAN_LIFE = 1.5;
+const MEAN_LIFE = 1;
 
 /** Keeps one process alive, until it is killed, and so on. */
 async function killAgainAndAgain(deployment: Deployment, random: () => number, kills: { left: number; whileWorking: number }): Promise<void> {

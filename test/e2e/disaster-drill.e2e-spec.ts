@@ -1,13 +1,13 @@
-import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { newId } from '../../src/kernel';
 import { FilesystemObjectStore } from '../../src/storage';
 import { writeSampleArchive } from '../fakes/sample-archive';
+import { until } from '../setup/until';
 
 // Whole programs start here, beside whatever else the machine does.
 jest.setTimeout(300_000);
@@ -17,11 +17,17 @@ const SHELL = /^```sh\n([\s\S]*?)^```$/gm;
 
 describe('the disaster drill of docs/operations.md', () => {
   let folder: string;
+  /** The process group of all that the drill starts. */
+  let drill: number | undefined;
+
   beforeAll(async () => {
     folder = await realpath(await mkdtemp(join(tmpdir(), 'drill-')));
     await mkdir(join(folder, 'bin'));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    if (drill !== undefined) await stop(drill);
+    await rm(folder, { recursive: true, force: true });
+  });
 
   /** `npx magnetodb-backup` of the tree under test, which need not be built. */
   async function putNpx(): Promise<void> {
@@ -84,11 +90,16 @@ shell.on('exit', (code) => process.exit(code ?? 1));
       .replaceAll('0190a5b2-ac96-774b-bcce-b302099a8057', id)
       .replaceAll('8490', port);
     expect(script).not.toContain('/mnt');
-    // Whatever goes wrong, no gateway is left behind.
     const path = join(folder, 'drill.sh');
     await writeFile(path, `set -eu\ntrap 'kill $GATEWAY 2>/dev/null || true' EXIT\nGATEWAY=\n${script}\nGATEWAY=\necho "the drill is over"\n`);
     const env = { PATH: `${join(folder, 'bin')}:${process.env.PATH ?? ''}`, HOME: process.env.HOME ?? '/', TMPDIR: folder, LOG_LEVEL: 'error' };
-    const { stdout } = await promisify(execFile)('bash', [path], { cwd: folder, env });
+    // What it prints goes to a file: a pipe would be open for as long as a gateway that is deaf to signals.
+    const output = await open(join(folder, 'output'), 'w');
+    const shell = spawn('bash', [path], { cwd: folder, env, detached: true, stdio: ['ignore', output.fd, output.fd] });
+    drill = shell.pid;
+    await once(shell, 'exit');
+    await output.close();
+    const stdout = await readFile(join(folder, 'output'), 'utf8');
     expect(stdout).toContain('every digest agrees');
     expect(stdout.match(/^status +RESTORED$/gm)).toHaveLength(2);
     expect(stdout).toMatch(/^imported +1$/m);
@@ -97,3 +108,17 @@ shell.on('exit', (code) => process.exit(code ?? 1));
     await expect(fetch(`http://127.0.0.1:${port}/healthcheck`)).rejects.toThrow('fetch failed');
   });
 });
+
+/** Ends all processes of a group that are still there. */
+async function stop(group: number): Promise<void> {
+  if (signal(group, 'SIGTERM')) await until(() => !signal(group, 0)).catch(() => signal(group, 'SIGKILL'));
+}
+
+/** False: there is no such group. */
+function signal(group: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-group, name);
+  } catch {
+    return false;
+  }
+}
