@@ -29,7 +29,7 @@ export class GatewaySettings {
   @IsIn(['postgresql', 'cassandra'])
   tablesBackend: 'postgresql' | 'cassandra' = 'postgresql';
 
-  @Setting('CASSANDRA_CONTACT_POINTS', 'list', 'Some of its nodes: `host` or `host:port`, separated by commas; the others are found')
+  @Setting('CASSANDRA_CONTACT_POINTS', 'list', 'Some of its nodes: `host` or `host:port`, separated by commas; the others are found, and asked at the same port (9042 if none is named)')
   @Matches(/^([a-zA-Z0-9][a-zA-Z0-9.-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$/, { each: true, ...is('a list of host or host:port') })
   cassandraContactPoints: string[] = [];
 

@@ -2,6 +2,7 @@ import { TableRef } from '../../kernel';
 import { PartedTableBackend } from '../parted-table-backend';
 import { KeyRange, ReadRangeOptions, SplitOptions, TableBackend, TableHandle } from '../table-backend';
 import { Builds } from './builds';
+import { connectError } from './connect-errors';
 import { Contents } from './contents';
 import { domainError } from './errors';
 import { ItemReader } from './item-reader';
@@ -22,7 +23,7 @@ import { WriteGate } from './write-gate';
 
 /**
  * MagnetoDB tables in Cassandra, in MagnetoDB's own layout (docs/adr/0012-cassandra-tables.md). Makes the registry, or what is missing of it, first.
- * @throws DomainError ServiceUnavailable
+ * @throws DomainError ServiceUnavailable: the cluster cannot be reached; refuses the credentials; shows a certificate that is not trusted
  */
 export async function createCassandraTableBackend(options: CassandraTableBackendOptions): Promise<TableBackend> {
   const resolved = resolveOptions(options);
@@ -33,7 +34,7 @@ export async function createCassandraTableBackend(options: CassandraTableBackend
     await schemas.prepareRegistry();
   } catch (error) {
     await session.close().catch(() => undefined);
-    throw domainError(error);
+    throw connectError(error);
   }
   const registry = new Registry(session);
   const contents = new Contents(session, registry);

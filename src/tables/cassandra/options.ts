@@ -3,7 +3,7 @@ import { Clock, systemClock } from '../../kernel';
 
 /** How to reach the Cassandra cluster (4.1 or newer) that keeps the tables. */
 export interface CassandraTableBackendOptions {
-  /** `host` or `host:port` of some nodes; the others are found. */
+  /** `host` or `host:port` of some nodes; the others are found, and asked at the same port (Cassandra's own, 9042, if none is named). */
   readonly contactPoints: readonly string[];
   /** The data centre to talk to. */
   readonly dataCenter: string;
@@ -31,15 +31,27 @@ export interface CassandraTableBackendOptions {
 export type Consistency = 'ONE' | 'LOCAL_ONE' | 'QUORUM' | 'LOCAL_QUORUM' | 'EACH_QUORUM' | 'ALL';
 
 export type ResolvedOptions = Required<Omit<CassandraTableBackendOptions, 'credentials' | 'tls'>> &
-  Pick<CassandraTableBackendOptions, 'credentials' | 'tls'>;
+  Pick<CassandraTableBackendOptions, 'credentials' | 'tls'> & {
+    /** Of every node. */
+    readonly port: number;
+  };
+
+const CASSANDRA_PORT = 9042;
 
 export function resolveOptions(options: CassandraTableBackendOptions): ResolvedOptions {
   return {
     ...options,
+    port: portOf(options.contactPoints),
     consistency: options.consistency ?? 'LOCAL_QUORUM',
     replication: options.replication ?? { class: 'NetworkTopologyStrategy', [options.dataCenter]: 3 },
     clock: options.clock ?? systemClock,
     requestTimeoutMillis: options.requestTimeoutMillis ?? 12_000,
     clusterWriteTimeoutMillis: options.clusterWriteTimeoutMillis ?? 2_000,
   };
+}
+
+/** What nodes tell of each other are addresses alone. */
+function portOf(contactPoints: readonly string[]): number {
+  const ports = contactPoints.map((point) => /^(?:\[[^\]]*\]|[^:]*):(\d+)$/.exec(point)?.[1]);
+  return Number(ports.find((port) => port !== undefined) ?? CASSANDRA_PORT);
 }

@@ -48,7 +48,7 @@ export class Session {
       ...(tls ? { sslOptions: tls } : {}),
       encoding: { map: Map, set: Set },
       policies: SERVER_TIMESTAMPS,
-      protocolOptions: { maxSchemaAgreementWaitSeconds: AGREEMENT_SECONDS },
+      protocolOptions: { port: options.port, maxSchemaAgreementWaitSeconds: AGREEMENT_SECONDS },
       socketOptions: { connectTimeout: CONNECT_MILLIS, readTimeout: options.requestTimeoutMillis },
       queryOptions: { consistency: this.consistency, serialConsistency: this.serialConsistency, prepare: true },
     });
