@@ -3,9 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { brokenSource, listed, objectStoreContract, readObject, sourceOf } from '../../../test/contract/object-store.contract';
 import { pythonIsThere } from '../../../test/setup/keystone-service';
+import { startMoto } from '../../../test/setup/moto-service';
 import { SwiftService } from '../../../test/setup/swift-service';
 import { Credentials, Secret, parseLocationUrl } from '../../kernel';
 import { HttpConnect, S3ObjectStore } from '..';
+import { retrying } from '../retrying';
 
 const KEYS = { access_key_id: 'test:tester', secret_access_key: 'testing' };
 const http = new HttpConnect();
@@ -28,24 +30,28 @@ async function openUploads(): Promise<number> {
   return Uploads.length;
 }
 
-const describeOnSwift = pythonIsThere('the S3 store') ? describe : describe.skip;
+const describeIfThere = pythonIsThere('the S3 store') ? describe : describe.skip;
+const SERVICES: readonly (readonly [string, () => Promise<string>])[] = [
+  ["Swift's S3 API", async () => (await SwiftService.shared()).tempauthUrl],
+  ['moto', startMoto],
+];
 
-describeOnSwift('S3ObjectStore', () => {
+afterAll(() => http.close());
+
+describeIfThere.each(SERVICES)('S3ObjectStore, %s', (service, start) => {
   beforeAll(async () => {
-    endpoint = (await SwiftService.shared()).tempauthUrl;
+    endpoint = await start();
     const credentials = { accessKeyId: KEYS.access_key_id, secretAccessKey: KEYS.secret_access_key };
     admin = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials, maxAttempts: 1 });
     await admin.send(new CreateBucketCommand({ Bucket: bucket }));
   }, 300_000);
-  afterAll(() => {
-    admin.destroy();
-    http.close();
-  });
+  afterAll(() => admin.destroy());
 
   // Large objects of the contract go in parts.
-  objectStoreContract("Swift's S3 API", async () => {
+  objectStoreContract(service, async () => {
     const url = `s3://${bucket}/team/${randomUUID()}`;
-    return { store: storeAt(url, secrets(), 900_000), reopen: () => storeAt(url) };
+    // As it is used: moto answers 500 when two puts of a name meet.
+    return { store: retrying(storeAt(url, secrets(), 900_000)), reopen: () => storeAt(url) };
   });
 
   describe('parts', () => {
@@ -70,6 +76,29 @@ describeOnSwift('S3ObjectStore', () => {
       expect(await listed(store)).toEqual([]);
     });
   });
+
+  it('a missing bucket is no missing object', async () => {
+    const store = storeAt('s3://no-such-bucket/x');
+    for (const call of [() => store.put('object', sourceOf('x')), () => store.get('object'), () => listed(store)]) {
+      await expect(call()).rejects.toMatchObject({ code: 'StorageError', transient: false, message: 'there is no such bucket' });
+    }
+  });
+
+  it('prefixes of any spelling are places of their own', async () => {
+    const store = storeAt(`s3://${bucket}/a%20b/ü+(1)'%25!*/`);
+    await store.put('chunks/object', sourceOf('x'));
+    expect(await listed(store)).toEqual(['chunks/object']);
+    expect(String(await readObject(storeAt(`s3://${bucket}/a%20b`), "ü+(1)'%!*/chunks/object"))).toBe('x');
+    expect(store.url('chunks/object')).toBe(
+      `s3://${bucket}/a%20b/%C3%BC%2B(1)'%25!*/chunks/object?endpoint=${encodeURIComponent(endpoint)}`,
+    );
+  });
+});
+
+describeIfThere('S3ObjectStore', () => {
+  beforeAll(async () => {
+    endpoint = (await SwiftService.shared()).tempauthUrl;
+  }, 300_000);
 
   describe('credentials', () => {
     it.each([
@@ -100,22 +129,5 @@ describeOnSwift('S3ObjectStore', () => {
       const store = storeAt(`s3://${bucket}/x`, secrets({ access_key_id: 'other:tester', secret_access_key: 'testing2' }));
       await expect(store.put('object', sourceOf('x'))).rejects.toMatchObject({ code: 'StorageError', transient: false });
     });
-  });
-
-  it('a missing bucket is no missing object', async () => {
-    const store = storeAt('s3://no-such-bucket/x');
-    for (const call of [() => store.put('object', sourceOf('x')), () => store.get('object'), () => listed(store)]) {
-      await expect(call()).rejects.toMatchObject({ code: 'StorageError', transient: false, message: 'there is no such bucket' });
-    }
-  });
-
-  it('prefixes of any spelling are places of their own', async () => {
-    const store = storeAt(`s3://${bucket}/a%20b/ü+(1)'%25!*/`);
-    await store.put('chunks/object', sourceOf('x'));
-    expect(await listed(store)).toEqual(['chunks/object']);
-    expect(String(await readObject(storeAt(`s3://${bucket}/a%20b`), "ü+(1)'%!*/chunks/object"))).toBe('x');
-    expect(store.url('chunks/object')).toBe(
-      `s3://${bucket}/a%20b/%C3%BC%2B(1)'%25!*/chunks/object?endpoint=${encodeURIComponent(endpoint)}`,
-    );
   });
 });
