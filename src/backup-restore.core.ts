@@ -31,7 +31,7 @@ const DEFAULTS = {
   stepsPerProcess: 2,
   leaseSeconds: 15,
   maxAttempts: 8,
-  rangeBytes: 64 * 1024 * 1024,
+  rangeBytes: 16 * 1024 * 1024,
   maxRanges: 4096,
   chunkBytes: CHUNK_RAW_BYTES,
 };

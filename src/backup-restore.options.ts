@@ -20,7 +20,7 @@ export interface JobSettings {
   readonly leaseSeconds?: number;
   /** Tries of one step before its job fails. Default 8. */
   readonly maxAttempts?: number;
-  /** Aim at key ranges of about so many stored bytes. Default 64 MiB. */
+  /** Aim at key ranges of about so many stored bytes. Default 16 MiB. */
   readonly rangeBytes?: number;
   /** Most ranges a table is cut into. Default 4096. */
   readonly maxRanges?: number;

@@ -206,7 +206,7 @@ export class GatewaySettings {
 
   @Setting('RANGE_BYTES', 'integer', 'Aim at key ranges of about so many stored bytes')
   @IsInt() @Min(1)
-  rangeBytes = 64 * 1024 * 1024;
+  rangeBytes = 16 * 1024 * 1024;
 
   @Setting('MAX_RANGES', 'integer', 'Most key ranges that a table is cut into')
   @IsInt() @Min(1) @Max(100_000)
