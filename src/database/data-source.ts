@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource, DataSourceOptions } from 'typeorm';
 import { JOB_MIGRATIONS } from '../../migrations/jobs';
-import { DomainError } from '../kernel';
+import { connectTimeoutOf, DomainError } from '../kernel';
 import { isRetryableDatabaseError } from './database-errors';
 
 /** Name of the plugin's data source in a host that has others: `@InjectDataSource(BACKUP_DATA_SOURCE)`. */
@@ -29,7 +29,7 @@ export interface DatabaseOptions {
 
 /**
  * The data source, not yet connected. It reconnects by itself: after an outage, the next query takes a new connection.
- * Nothing waits for ever on it: getting a connection is bounded (10 s), and so is every statement (60 s).
+ * Nothing waits for ever on it: getting a connection is bounded (10 s, or the URL's `connect_timeout`), and so is every statement (60 s).
  */
 export function createDataSource(options: DatabaseOptions): DataSource {
   return new DataSource({
@@ -45,7 +45,7 @@ export function createDataSource(options: DatabaseOptions): DataSource {
     poolErrorHandler: (error: unknown) => options.onConnectionError?.(error),
     extra: {
       max: options.maxConnections ?? 20,
-      connectionTimeoutMillis: 10_000,
+      connectionTimeoutMillis: connectTimeoutOf(options.url) ?? 10_000,
       statement_timeout: 60_000,
       idle_in_transaction_session_timeout: 300_000,
       keepAlive: true,

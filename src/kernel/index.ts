@@ -1,5 +1,6 @@
 export * from './bounded-json';
 export * from './clock';
+export * from './connect-timeout';
 export * from './errors';
 export * from './expressions';
 export * from './ids';

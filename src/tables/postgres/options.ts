@@ -1,4 +1,4 @@
-import { Clock, systemClock } from '../../kernel';
+import { Clock, connectTimeoutOf, systemClock } from '../../kernel';
 
 /** How to reach the PostgreSQL server (15 or newer) that keeps the tables, and how long to wait for it. */
 export interface PostgresTableBackendOptions {
@@ -12,7 +12,7 @@ export interface PostgresTableBackendOptions {
   readonly statementTimeoutMillis?: number;
   /** The same for building indexes, loading, and reading ranges. Milliseconds, default six hours. */
   readonly maintenanceTimeoutMillis?: number;
-  /** Longest wait for a connection, new or of the pool. Milliseconds, default 5,000. */
+  /** Longest wait for a connection, new or of the pool. Milliseconds; default: the URL's `connect_timeout` (seconds), else 5,000. */
   readonly connectTimeoutMillis?: number;
 }
 
@@ -25,6 +25,6 @@ export function resolveOptions(options: PostgresTableBackendOptions): ResolvedOp
     clock: options.clock ?? systemClock,
     statementTimeoutMillis: options.statementTimeoutMillis ?? 30_000,
     maintenanceTimeoutMillis: options.maintenanceTimeoutMillis ?? 6 * 3_600_000,
-    connectTimeoutMillis: options.connectTimeoutMillis ?? 5_000,
+    connectTimeoutMillis: options.connectTimeoutMillis ?? connectTimeoutOf(options.connectionString) ?? 5_000,
   };
 }

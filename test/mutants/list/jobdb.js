@@ -88,6 +88,12 @@ module.exports = [
   ...rows('package.json', 'test/e2e/disaster-drill.e2e-spec.ts', [
     ['start-deaf-to-signals', '`npm start` hands signals to the gateway', '262144 exec node', '262144 node', 'word by word'],
   ]),
+  ...rows('src/database/data-source.ts', 'src/kernel/connect-timeout.spec.ts', [
+    ['connect-timeout-of-jobs', 'a URL’s connect_timeout decides how long to wait for the job database', 'connectTimeoutOf(options.url) ?? 10_000', '10_000', 'decides about'],
+  ]),
+  ...rows('src/tables/postgres/options.ts', 'src/kernel/connect-timeout.spec.ts', [
+    ['connect-timeout-of-tables', 'a URL’s connect_timeout decides how long to wait for the tables', ' ?? connectTimeoutOf(options.connectionString) ?? 5_000', ' ?? 5_000', 'decides about'],
+  ]),
   ...rows('README.md', 'test/e2e/readme.e2e-spec.ts', [
     ['readme-does-not-work', 'the quick start works as it is written', 'tables/threads_again/restores -d', 'tables/threads_again/restore -d', 'as it is written'],
   ]),
