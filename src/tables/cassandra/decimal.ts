@@ -20,8 +20,14 @@ export function toDecimal(canonical: string): types.BigDecimal {
  * @throws DomainError ValidationError: the data model has no such number
  */
 export function fromDecimal(decimal: types.BigDecimal): string {
+  const { digits, scale } = decimalParts(decimal);
+  return canonicalNumber(`${digits}E${-scale}`);
+}
+
+/** digits × 10^-scale, as it stands there. */
+export function decimalParts(decimal: types.BigDecimal): { readonly digits: bigint; readonly scale: number } {
   const bytes = types.BigDecimal.toBuffer(decimal);
-  return canonicalNumber(`${readTwosComplement(bytes.subarray(SCALE_BYTES))}E${-bytes.readInt32BE(0)}`);
+  return { digits: readTwosComplement(bytes.subarray(SCALE_BYTES)), scale: bytes.readInt32BE(0) };
 }
 
 /** Big-endian, in as few bytes as hold it. */

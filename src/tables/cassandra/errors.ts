@@ -19,6 +19,8 @@ const PASSING = new Set([
   /** A lightweight transaction whose end is not known. */
   0x1700,
 ]);
+/** Slow nodes, and tombstones without end. */
+const TOO_MUCH = new Set([codes.readTimeout, codes.readFailure]);
 const NO_SUCH_TABLE = /does not exist|unconfigured table|unconfigured columnfamily/i;
 
 /** The DomainError for whatever a call of the driver threw; neither CQL nor hosts are in its message. */
@@ -31,6 +33,17 @@ export function domainError(error: unknown): DomainError {
   return new DomainError('InternalError', 'The tables database refused a call.', { cause: error });
 }
 
+/**
+ * Of a read: `hard` if it may be too much that was to be read, `passing` if it only has to be asked again; undefined: neither, so that it fails for good.
+ */
+export function readTrouble(error: unknown): 'hard' | 'passing' | undefined {
+  const response = responseOf(error);
+  if (response && TOO_MUCH.has(response.code)) return 'hard';
+  if (!domainError(error).transient) return undefined;
+  const inner: unknown[] = error instanceof errors.NoHostAvailableError ? Object.values({ ...error.innerErrors }) : [];
+  return [error, ...inner].some((each) => each instanceof errors.OperationTimedOutError) ? 'hard' : 'passing';
+}
+
 /** Was the physical table, or what was prepared for it, gone? */
 export function isVanished(error: unknown): boolean {
   const response = responseOf(error);
@@ -41,6 +54,12 @@ export function isVanished(error: unknown): boolean {
 /** The server's word that a statement cannot be, e.g. that a value is too long. */
 export function isInvalid(error: unknown): boolean {
   return responseOf(error)?.code === codes.invalid;
+}
+
+/** Was it more than the cluster takes as one batch (its `batch_size_fail_threshold`)? */
+export function isTooLarge(error: unknown): boolean {
+  const response = responseOf(error);
+  return response?.code === codes.invalid && /batch too large/i.test(response.message);
 }
 
 export function tableAlreadyExists(name: string): DomainError {

@@ -77,7 +77,12 @@ export class Layout {
 
   /** Of a partition, the items themselves. */
   get basePartition(): string {
-    return [`${this.hash.cql} = ?`, ...(this.indexRows ? [BASE_ROW] : [])].join(' AND ');
+    return [`${this.hash.cql} = ?`, ...this.baseRowConditions].join(' AND ');
+  }
+
+  /** What the rows of items have in common, those of indexes have not. */
+  get baseRowConditions(): readonly string[] {
+    return this.indexRows ? [BASE_ROW] : [];
   }
 
   /** Appended to statements that read many partitions. */

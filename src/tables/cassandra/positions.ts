@@ -6,10 +6,16 @@ import { Values } from './session';
 /** Where a range begins or ends, or a reader has come to: behind all of a token, or behind one row. */
 export type Position = { readonly token: bigint } | { readonly hash: Buffer; readonly range: Buffer | undefined };
 
+/** What a statement reads: tokens behind one position and up to another, or a stretch of one partition. */
+export type Extent =
+  | { readonly from: Position | undefined; readonly to: Position | undefined }
+  | { readonly hash: unknown; /** Undefined: from its beginning. */ readonly after: unknown; /** Undefined: to its end. */ readonly upTo: unknown };
+
 /** A statement's conditions that read part of a table, and their parameters. */
 export interface Slice {
   readonly where: string;
   readonly params: Values;
+  readonly extent: Extent;
 }
 
 /** Looks up the partitions of a row's token: there may be several. */
@@ -60,24 +66,23 @@ export async function* slicesOf(layout: Layout, from: Position | undefined, to: 
   const start = keyed(layout, from);
   const end = keyed(layout, to);
   if (start && end && same(start.hash, end.hash)) {
-    if (layout.range) yield* partition(layout, start.hash, start.range, end);
+    if (layout.range) yield partitionSlice(layout, start.hash, start.range, end.range);
     return;
   }
   const besideStart = start ? sorted(await siblings(start.hash)) : [];
   const meets = end !== undefined && besideStart.some((hash) => same(hash, end.hash));
   if (start) {
     // Without a range key the partition is one row: the position's own.
-    if (layout.range) yield* partition(layout, start.hash, start.range, undefined);
+    if (layout.range) yield partitionSlice(layout, start.hash, start.range);
     const behind = besideStart.filter((hash) => isBefore(start.hash, hash) && !(meets && !isBefore(hash, end.hash)));
-    for (const hash of behind) yield* partition(layout, hash, undefined, undefined);
+    for (const hash of behind) yield partitionSlice(layout, hash);
   }
   if (!meets) {
-    const middle = between(layout, from, to, start?.hash, end?.hash);
-    if (middle) yield middle;
+    yield tokenSlice(layout, from, to);
     const beforeEnd = end ? sorted(await siblings(end.hash)).filter((hash) => isBefore(hash, end.hash)) : [];
-    for (const hash of beforeEnd) yield* partition(layout, hash, undefined, undefined);
+    for (const hash of beforeEnd) yield partitionSlice(layout, hash);
   }
-  if (end) yield* partition(layout, end.hash, undefined, end);
+  if (end) yield partitionSlice(layout, end.hash, undefined, end.range);
 }
 
 interface KeyedPosition {
@@ -86,7 +91,7 @@ interface KeyedPosition {
 }
 
 /** The position's key as parameters; undefined: it has none. */
-function keyed(layout: Layout, position: Position | undefined): KeyedPosition | undefined {
+export function keyed(layout: Layout, position: Position | undefined): KeyedPosition | undefined {
   if (position === undefined || 'token' in position) return undefined;
   const hash = fromBytes(layout.hash.type, position.hash);
   return { hash, range: position.range === undefined || !layout.range ? undefined : fromBytes(layout.range.type, position.range) };
@@ -97,41 +102,36 @@ function fromBytes(type: string, bytes: Buffer): unknown {
   return type === 'N' ? types.BigDecimal.fromBuffer(bytes) : bytes;
 }
 
-/** Of one partition, what is behind a range key, up to and with the end's. */
-function* partition(layout: Layout, hash: unknown, after: unknown, end: KeyedPosition | undefined): Generator<Slice> {
+/** Of one partition, what is behind a range key, up to and with another; each may be left out. */
+export function partitionSlice(layout: Layout, hash: unknown, after?: unknown, upTo?: unknown): Slice {
   const conditions = [layout.basePartition];
   const params = [hash];
   const { range } = layout;
-  if (!range) {
-    yield { where: layout.basePartition, params };
-    return;
-  }
-  if (after !== undefined) {
+  if (range && after !== undefined) {
     conditions.push(`${range.cql} > ?`);
     params.push(after);
   }
-  if (end) {
+  if (range && upTo !== undefined) {
     conditions.push(`${range.cql} <= ?`);
-    params.push(end.range);
+    params.push(upTo);
   }
-  yield { where: conditions.join(' AND '), params };
+  return { where: conditions.join(' AND '), params, extent: { hash, after, upTo } };
 }
 
 /** The tokens between two positions, those of keyed positions apart. */
-function between(layout: Layout, from: Position | undefined, to: Position | undefined, startHash: unknown, endHash: unknown): Slice | undefined {
+export function tokenSlice(layout: Layout, from: Position | undefined, to: Position | undefined): Slice {
   const token = `token(${layout.hash.cql})`;
   const conditions: string[] = [];
   const params: unknown[] = [];
-  if (from) {
-    conditions.push(`${token} > ${'token' in from ? '?' : 'token(?)'}`);
-    params.push('token' in from ? types.Long.fromString(String(from.token)) : startHash);
-  }
-  if (to) {
-    conditions.push('token' in to ? `${token} <= ?` : `${token} < token(?)`);
-    params.push('token' in to ? types.Long.fromString(String(to.token)) : endHash);
-  }
+  const bound = (comparison: string, position: Position): void => {
+    const exact = 'token' in position;
+    conditions.push(`${token} ${comparison} ${exact ? '?' : 'token(?)'}`);
+    params.push(exact ? types.Long.fromString(String(position.token)) : keyed(layout, position)?.hash);
+  };
+  if (from) bound('>', from);
+  if (to) bound('token' in to ? '<=' : '<', to);
   if (conditions.length === 0) conditions.push(`${token} >= ${MIN_TOKEN}`);
-  return { where: `${conditions.join(' AND ')}${layout.baseFilter}`, params };
+  return { where: `${conditions.join(' AND ')}${layout.baseFilter}`, params, extent: { from, to } };
 }
 
 function sorted(hashes: readonly unknown[]): unknown[] {

@@ -1,12 +1,15 @@
 import { types } from 'cassandra-driver';
-import { ItemBlock, LineBlockBuilder, canonicalItem, canonicalKey, isDomainError } from '../../kernel';
+import { ItemBlock, isDomainError } from '../../kernel';
 import { KeyRange, ReadRangeOptions, TableHandle } from '../table-backend';
+import { BlockPage, BlockPages, BlockRequest, DriverBlockPages } from './block-pages';
 import { ReadRow, readRow } from './codec';
 import { isVanished, tableChanged } from './errors';
 import { Layout } from './layout';
-import { Position, Slice, formatPosition, parsePosition, positionOf, slicesOf } from './positions';
-import { Content } from './registry';
+import { Position, Slice, parsePosition, positionOf, slicesOf } from './positions';
+import { Content, parseGeneration } from './registry';
 import { Services, expiryCutoff } from './services';
+import { Session, Values } from './session';
+import { PATIENCE, PageAsk, Patience, SteadyPages } from './steady-pages';
 
 const DEFAULT_BLOCK_BYTES = 1024 * 1024;
 /** Rows of a page before the weight of rows is known, and at most. */
@@ -26,7 +29,11 @@ export interface RowsOptions {
 
 /** Reads stretches of a content in the order of the ring. */
 export class RangeReader {
-  constructor(private readonly services: Services) {}
+  constructor(
+    private readonly services: Services,
+    private readonly blockPages: BlockPages = new DriverBlockPages(services.session),
+    private readonly patience: Patience = PATIENCE,
+  ) {}
 
   /** As the port's `readRange`. */
   async *read(handle: TableHandle, range: KeyRange, options: ReadRangeOptions): AsyncGenerator<ItemBlock> {
@@ -34,38 +41,42 @@ export class RangeReader {
     signal?.throwIfAborted();
     const cutoff = options.expiryCutoff ?? expiryCutoff(this.services);
     const content = await this.services.contents.requireReadable(handle.generation);
-    const { layout, schema } = content;
-    const start = options.after ?? range.start;
-    const builder = new LineBlockBuilder({ digestOnly });
-    let behind: Position | undefined;
+    const start = bound(options.after ?? range.start, content.layout);
+    const end = bound(range.end, content.layout);
+    const steady = this.steadyPages({ content, digestOnly, blockBytes, cutoff }, signal);
     try {
-      for await (const page of this.pages(layout, bound(start, layout), bound(range.end, layout), { pageBytes: blockBytes })) {
+      for await (const { blocks } of steady.pages(start, end)) {
         signal?.throwIfAborted();
         // What was read before the content went away is whole; what comes afterwards is not.
-        await this.services.contents.requireReadable(handle.generation);
-        for (const { item, expiresAt, position } of page) {
-          if (expiresAt !== undefined && expiresAt <= cutoff) continue;
-          builder.add(canonicalItem(item), canonicalKey(schema, item), expiresAt);
-          behind = position;
-          if (builder.byteLength < blockBytes) continue;
-          yield builder.take(formatPosition(position));
+        await steady.patiently(() => this.services.contents.requireReadable(handle.generation));
+        for (const block of blocks) {
+          yield block;
           signal?.throwIfAborted();
         }
       }
-      if (builder.itemCount > 0 && behind) yield builder.take(formatPosition(behind));
     } catch (error) {
       throw isVanished(error) ? tableChanged() : error;
     }
   }
 
+  private steadyPages(request: BlockRequest, signal: AbortSignal | undefined): SteadyPages<BlockPage> {
+    const { session } = this.services;
+    const { layout, generation } = request.content;
+    const { keyspace = '' } = parseGeneration(generation) ?? {};
+    const services = {
+      layout,
+      read: (ask: PageAsk) => this.blockPages.read(request, ask),
+      partitions: (where: string, params: Values) => partitionsOf(session, layout, where, params),
+      tokenOf: (hash: Buffer) => session.ring.tokenOf(hash),
+      replicas: (token: bigint) => session.ring.replicas(keyspace, token),
+    };
+    return new SteadyPages(services, { pageBytes: request.blockBytes, signal, patience: this.patience });
+  }
+
   /** Pages of the rows behind `from`, up to and with `to`. */
   async *pages(layout: Layout, from: Position | undefined, to: Position | undefined, options: RowsOptions): AsyncGenerator<RangeRow[]> {
     const { session } = this.services;
-    const siblings = async (hash: unknown): Promise<unknown[]> => {
-      const { cql } = layout.hash;
-      const rows = await session.read(`SELECT DISTINCT ${cql} FROM ${layout.cqlName} WHERE token(${cql}) = token(?)`, [hash]);
-      return rows.map((row) => (row.values() as unknown[])[0]);
-    };
+    const siblings = (hash: unknown): Promise<unknown[]> => partitionsOf(session, layout, `token(${layout.hash.cql}) = token(?)`, [hash]);
     const weight = { rows: 0, bytes: 0 };
     for await (const slice of slicesOf(layout, from, to, siblings)) yield* this.slicePages(layout, slice, options, weight);
   }
@@ -83,6 +94,12 @@ export class RangeReader {
       pageState = page.pageState;
     } while (pageState !== undefined);
   }
+}
+
+/** Hash keys of the partitions that have rows for which a condition is true. */
+async function partitionsOf(session: Session, layout: Layout, where: string, params: Values): Promise<unknown[]> {
+  const rows = await session.read(`SELECT ${layout.hash.cql} FROM ${layout.cqlName} WHERE ${where} PER PARTITION LIMIT 1 ALLOW FILTERING`, params);
+  return rows.map((row) => (row.values() as unknown[])[0]);
 }
 
 function rangeRow(layout: Layout, row: types.Row): RangeRow {
