@@ -1,8 +1,5 @@
-import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
-import { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -12,6 +9,7 @@ import { Client } from 'pg';
 import { createLogger } from '../../src/index';
 import { runCli } from './cli-io';
 import { Answer, Json, ManagementClient, ManagementServer, expectStatus, invalid, makeTable, refused, startManagement } from './management-server';
+import { TestServers } from '../fakes/test-servers';
 import { pythonIsThere } from '../setup/keystone-service';
 import { SwiftService } from '../setup/swift-service';
 import { until } from '../setup/until';
@@ -34,19 +32,11 @@ let home: ManagementServer;
 let elsewhere: ManagementServer;
 let client: ManagementClient;
 let logs = '';
-const servers: Server[] = [];
-
-async function serverOf(serve: (request: IncomingMessage, response: ServerResponse) => unknown): Promise<string> {
-  const server = createServer((request, response) => void serve(request, response));
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const servers = new TestServers();
 
 /** Serves a folder as the plainest of servers: no ranges, no HEAD for what is missing but 404. */
 async function staticServer(folder: string): Promise<string> {
-  return serverOf(async (request, response) => {
+  return servers.start(async (request, response) => {
     const file = join(folder, decodeURIComponent(request.url ?? ''));
     const size = await stat(file).then((found) => (found.isFile() ? found.size : undefined), () => undefined);
     if (size === undefined) return response.writeHead(404).end();
@@ -102,10 +92,7 @@ describeOnSwift('outside places', () => {
     await home?.stop();
     await elsewhere?.stop();
     s3?.destroy();
-    for (const server of servers) {
-      server.closeAllConnections();
-      server.close();
-    }
+    await servers.close();
     for (const name of Object.keys(ambient)) {
       if (before[name] === undefined) delete process.env[name];
       else process.env[name] = before[name];
@@ -238,7 +225,7 @@ describeOnSwift('outside places', () => {
 
     it('hosts that are not listed: 403, and nobody is asked', async () => {
       let asked = 0;
-      const stranger = await serverOf((_request, response) => response.end(String(++asked)));
+      const stranger = await servers.start((_request, response) => response.end(String(++asked)));
       for (const url of [stranger, 'http://169.254.169.254', 'http://localhost:9', 'http://[::1]:9']) {
         const host = new URL(url).host.replaceAll(/[[\].]/g, '\\$&');
         await refused(backup({ type: 'external', url: 's3://b/x', endpoint: url, credentials: KEYS }), 403, 'Forbidden', new RegExp(`the host ${host} `));
@@ -301,7 +288,7 @@ describeOnSwift('outside places', () => {
 
     it('that redirects is followed to hosts that are listed, and to no other', async () => {
       let target = origin;
-      const moved = await serverOf((request, response) => response.writeHead(302, { location: `${target}${request.url}` }).end());
+      const moved = await servers.start((request, response) => response.writeHead(302, { location: `${target}${request.url}` }).end());
       const source = `${moved}/web/${String(made['id'])}`;
       await expectStatus(restoreFrom(source, [hostOf(moved), hostOf(origin)]), 202);
       await server.stop();
@@ -324,7 +311,7 @@ describeOnSwift('outside places', () => {
       let refuses = false;
       const seen: IncomingMessage[] = [];
       const kept = new Map<string, Buffer>();
-      const fake = await serverOf(async (request, response) => {
+      const fake = await servers.start(async (request, response) => {
         seen.push(request);
         const bytes: Buffer[] = [];
         for await (const chunk of request) bytes.push(chunk as Buffer);

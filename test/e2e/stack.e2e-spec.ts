@@ -6,25 +6,20 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect as connectAmqp } from 'amqplib';
 import { Client } from 'cassandra-driver';
+import type { Stack } from '../../demo/stack';
+import { newCredentialsKey } from '../../src/index';
 import { cassandraIsThere } from '../setup/cassandra-service';
 import { pythonIsThere } from '../setup/keystone-service';
 import { rabbitmqIsThere } from '../setup/rabbitmq-service';
+import { SwiftService } from '../setup/swift-service';
 import { until } from '../setup/until';
+import { DataApiClient, ok } from './data-api-server';
+import { startKeystoneGateway } from './keystone-gateway';
+import { ManagementClient, expectStatus, refused } from './management-server';
 
 const ROOT = resolve(__dirname, '../..');
 const bash = async (script: string, env: NodeJS.ProcessEnv = process.env, args: readonly string[] = []): Promise<string> =>
   (await promisify(execFile)('bash', ['-euc', script, 'bash', ...args], { env })).stdout;
-
-interface Ready {
-  readonly gateway: string;
-  readonly cassandra: string;
-  readonly keystone: string;
-  readonly swift: string;
-  readonly rabbitmq: string;
-  readonly project: string;
-  readonly first_backup: readonly string[];
-  readonly folder: string;
-}
 
 const portOf = (url: string): number => Number(/:([0-9]+)(\/|$)/.exec(url)?.[1]);
 const listens = (url: string): Promise<boolean> =>
@@ -38,7 +33,7 @@ const listens = (url: string): Promise<boolean> =>
   const folder = join(process.env.TEST_RUN_DIR ?? '', 'services/stack');
   const readyFile = join(folder, 'ready.json');
   const said = (): Promise<string> => readFile(join(folder, 'log/stack.log'), 'utf8');
-  let ready: Ready;
+  let ready: Stack;
   let pid: number;
   /** What has ended stays listed (Z) until its parent asks. */
   const runs = (): boolean => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -49,7 +44,7 @@ const listens = (url: string): Promise<boolean> =>
     pid = Number.parseInt(await readFile(join(folder, 'run/stack.pid'), 'utf8'), 10);
     await until(() => existsSync(readyFile) || !runs(), 240_000);
     if (!runs()) throw new Error(await said());
-    ready = await until(async () => JSON.parse(await readFile(readyFile, 'utf8')) as Ready);
+    ready = await until(async () => JSON.parse(await readFile(readyFile, 'utf8')) as Stack);
   }, 260_000);
   afterAll(async () => {
     if (runs()) process.kill(pid, 'SIGTERM');
@@ -81,6 +76,31 @@ const listens = (url: string): Promise<boolean> =>
     await until(async () => (await channel.checkQueue('notifications.info')).messageCount === 2);
     await rabbit.close();
   });
+
+  it('makes backups that a user of another cloud restores from the URL alone, with credentials in the strategy', async () => {
+    const list = [ready.first_backup[0] ?? '', ready.first_backup.at(-1) ?? ''].join('\n');
+    const { backups } = JSON.parse(await bash(list)) as { backups: { location: string }[] };
+    const source = backups[0]?.location ?? '';
+    const { keystone } = await SwiftService.shared();
+    expect(keystone.ids.projects).not.toEqual(expect.objectContaining({ demo: ready.project }));
+    const hosts = [ready.keystone, ready.swift].map((url) => new URL(url).host);
+    const elsewhere = await startKeystoneGateway(keystone, { ALLOWED_HOSTS: hosts.join(','), CREDENTIALS_KEYS: newCredentialsKey('test') });
+    try {
+      const project = keystone.ids.projects['other'] ?? '';
+      const token = await keystone.logIn('stranger', { project: 'other' });
+      const client = new ManagementClient(elsewhere.url, 'spec', token, project);
+      const credentials = { auth_url: ready.keystone, username: 'magnetodb', password: 'magnetodb-secret', project_name: 'service' };
+      const asking = (password: string): ReturnType<typeof client.createRestore> =>
+        client.createRestore('received', { source, strategy: { location: { credentials: { ...credentials, password } } } });
+      await refused(asking('member-secret'), 400, 'ValidationError', /credentials/);
+      const job = await expectStatus(asking(credentials.password), 202);
+      expect(await client.finished(() => client.restore('received', job['id']), 'RESTORING')).toMatchObject({ status: 'RESTORED' });
+      const { items } = await ok(new DataApiClient(elsewhere.url, token, project).call('received', 'scan', {}));
+      expect(items).toEqual([{ forum: { S: 'MagnetoDB' }, views: { N: '7' } }]);
+    } finally {
+      await elsewhere.stop();
+    }
+  }, 300_000);
 
   it('ends with Ctrl-C, and leaves nothing', async () => {
     process.kill(pid, 'SIGINT');

@@ -1,23 +1,11 @@
-import { once } from 'node:events';
-import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
-import { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { listed, readObject, sourceOf } from '../../../test/contract/object-store.contract';
+import { Serve, TestServers } from '../../../test/fakes/test-servers';
 import { Secret, parseLocationUrl } from '../../kernel';
 import { HttpConnect, HttpObjectStore } from '..';
 
-type Serve = (request: IncomingMessage, response: ServerResponse) => unknown;
-
-const servers: Server[] = [];
+const servers = new TestServers();
 const http = new HttpConnect();
-
-async function serverOf(serve: Serve): Promise<string> {
-  const server = createServer((request, response) => void serve(request, response));
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 function storeAt(url: string, credentials?: Record<string, string>): HttpObjectStore {
   const given = credentials && new Map(Object.entries(credentials).map(([name, value]) => [name, new Secret(value)]));
@@ -26,11 +14,7 @@ function storeAt(url: string, credentials?: Record<string, string>): HttpObjectS
 
 afterEach(async () => {
   http.close();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
-  }
+  await servers.close();
 });
 
 const BYTES = '0123456789';
@@ -58,7 +42,7 @@ const SERVERS: Record<string, Serve> = {
 
 describe.each(Object.keys(SERVERS))('%s', (what) => {
   it('is read: whole, in part, and behind the end', async () => {
-    const store = storeAt(`${await serverOf(SERVERS[what] as Serve)}/x`);
+    const store = storeAt(`${await servers.start(SERVERS[what] as Serve)}/x`);
     const read = async (range = {}): Promise<string> => String(await readObject(store, 'object', range));
     expect(await read()).toBe(BYTES);
     expect(await read({ start: 3 })).toBe('3456789');
@@ -86,7 +70,7 @@ it('is only read', async () => {
 });
 
 it('asks for the bytes as they are stored', async () => {
-  const origin = await serverOf((request, response) => {
+  const origin = await servers.start((request, response) => {
     if (request.headers['accept-encoding'] === 'identity') response.end(BYTES);
     else response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(BYTES));
   });
@@ -98,8 +82,8 @@ it.each([
   [{ token: 'abc.def' }, 'Bearer abc.def'],
   [undefined, ''],
 ])('sends %j, and never to another server that it is sent to', async (credentials, expected) => {
-  const other = await serverOf((request, response) => response.end(`elsewhere:${request.headers.authorization ?? ''}`));
-  const origin = await serverOf((request, response) => {
+  const other = await servers.start((request, response) => response.end(`elsewhere:${request.headers.authorization ?? ''}`));
+  const origin = await servers.start((request, response) => {
     if (request.url === '/moved') response.writeHead(302, { location: `${other}/` }).end();
     else response.end(request.headers.authorization ?? '');
   });
@@ -126,7 +110,7 @@ it.each([
   [500, true],
   [503, true],
 ])('answer %d: tried again? %s', async (status, transient) => {
-  const origin = await serverOf((_request, response) => response.writeHead(status, { 'retry-after': '3' }).end('hunter2'));
+  const origin = await servers.start((_request, response) => response.writeHead(status, { 'retry-after': '3' }).end('hunter2'));
   const store = storeAt(origin);
   for (const call of [() => store.get('object'), () => store.head('object')]) {
     await expect(call()).rejects.toMatchObject({ code: 'StorageError', transient, retryAfterSeconds: transient ? 3 : undefined });

@@ -1,25 +1,16 @@
 import { promises as fs } from 'node:fs';
-import { once } from 'node:events';
-import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
-import { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listed, readObject, sourceOf } from '../../../test/contract/object-store.contract';
+import { Serve, TestServers } from '../../../test/fakes/test-servers';
 import { Secret, parseLocationUrl } from '../../kernel';
 import { HttpConnect, S3ObjectStore } from '..';
 
-type Serve = (request: IncomingMessage, response: ServerResponse) => unknown;
-
-const servers: Server[] = [];
+const servers = new TestServers();
 let http: HttpConnect;
 
-async function serverOf(serve: Serve): Promise<string> {
-  const server = createServer((request, response) => void serve(request.resume(), response));
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+/** One that reads what it is sent. */
+const serverOf = (serve: Serve): Promise<string> => servers.start((request, response) => serve(request.resume(), response));
 
 function storeAt(endpoint: string, credentials?: Record<string, string>): S3ObjectStore {
   const given = credentials && new Map(Object.entries(credentials).map(([name, value]) => [name, new Secret(value)]));
@@ -31,11 +22,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   http.close();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
-  }
+  await servers.close();
 });
 
 describe("what the process's surroundings say of Amazon", () => {
