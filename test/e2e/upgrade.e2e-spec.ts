@@ -1,12 +1,16 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { Client, QueryResultRow } from 'pg';
 import { loadSettings } from '../../src/gateway/setting';
 import { GatewaySettings } from '../../src/gateway/settings';
 import { RunningGateway, startGateway } from '../../src/gateway/start';
+import { newCredentialsKey } from '../../src/index';
 import { TestProcess } from '../setup/child-process';
 import { createTestDatabase, TestDatabase } from '../setup/database';
+import { pythonIsThere } from '../setup/keystone-service';
+import { startMoto } from '../setup/moto-service';
 import { until } from '../setup/until';
 import { previousVersion } from '../upgrade/previous-version';
 import { expectStatus, Json, ManagementClient } from './management-server';
@@ -72,8 +76,8 @@ describe('old and new gateways side by side', () => {
     return { process, client: new ManagementClient(url, 'deployed', 'demo-token', 'demo') };
   }
 
-  async function startNew(): Promise<typeof current> {
-    const gateway = await startGateway(loadSettings(GatewaySettings, environment));
+  async function startNew(settings: Record<string, string> = {}): Promise<typeof current> {
+    const gateway = await startGateway(loadSettings(GatewaySettings, { ...environment, ...settings }));
     return { gateway, client: new ManagementClient(gateway.url, 'deployed', 'demo-token', 'demo') };
   }
 
@@ -167,6 +171,31 @@ describe('old and new gateways side by side', () => {
       { state: 'running', attempts: 0, holder: null },
     ]);
     await query(`DELETE FROM magnetodb_backup.jobs WHERE kind = 'of.the.future'`);
+  });
+
+  (pythonIsThere('an upgrade with jobs outside') ? it : it.skip)('leave jobs with credentials to the new, too, and the credentials sealed', async () => {
+    const endpoint = await startMoto();
+    const keys = { access_key_id: 'upgrade', secret_access_key: 'key-that-no-old-gateway-may-use' };
+    const admin = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId: keys.access_key_id, secretAccessKey: keys.secret_access_key } });
+    await admin.send(new CreateBucketCommand({ Bucket: 'upgrade' })).finally(() => admin.destroy());
+    const outside = { ALLOWED_HOSTS: new URL(endpoint).host, CREDENTIALS_KEYS: newCredentialsKey('test') };
+    // It takes the job, and nobody but the old one is there to work.
+    await current.gateway.stop();
+    current = await startNew({ ...outside, STEPS_PER_PROCESS: '0' });
+    const location = { type: 'external', url: 's3://upgrade/backups', endpoint, credentials: keys };
+    const asked = await expectStatus(current.client.createBackup('before', 'outside', { strategy: { location } }), 202);
+    const path = `${current.client.table('before')}/backups/${String(asked['backup_id'])}`;
+    expect(await old.client.madeBackup('before', 'meanwhile')).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+    expect(await expectStatus(old.client.get(path), 200)).toMatchObject({ status: 'CREATING' });
+    const seen = `SELECT state, attempts, holder, sealed LIKE '1.test.%' AS sealed FROM magnetodb_backup.jobs j JOIN magnetodb_backup.job_steps s ON s.job_id = j.id WHERE kind = 'backup.create.outside'`;
+    expect(await query(seen)).toEqual([{ state: 'running', attempts: 0, holder: null, sealed: true }]);
+
+    await current.gateway.stop();
+    current = await startNew(outside);
+    expect(await current.client.finished(() => current.client.get(path), 'CREATING')).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+    expect(await query(`SELECT FROM magnetodb_backup.jobs WHERE sealed IS NOT NULL`)).toEqual([]);
+    expect(await expectStatus(old.client.get(path), 200)).toMatchObject({ status: 'CREATED', item_count: ITEMS + 2 });
+    expect(old.process.running).toBe(true);
   });
 
   it('share a job step by step: a backup and a restore that both work on', async () => {
