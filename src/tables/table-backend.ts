@@ -23,6 +23,8 @@ export interface TableBackendCapabilities {
   readonly replace: boolean;
   /** Do items whose expiry passes while a build lies unpublished stay readable by `readRange`? (Cassandra: no.) */
   readonly expiredItemsReadable: boolean;
+  /** Does loading a build find two different items of one key? (Cassandra: no, they become one row: then the build holds fewer items than were loaded.) */
+  readonly findsCollisions: boolean;
   /** Can one partition (all items of one hash key) be split into several ranges? */
   readonly splitsPartitions: boolean;
 }
@@ -244,7 +246,8 @@ export interface TableBackend {
   openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle>;
   /**
    * Writes items into a build, with back-pressure: all that `read` gives or, if it rejects, any of them. Idempotent: the same items again
-   * change nothing. Two different items of one key (numbers that are equal to this backend, say) are `KeyCollision`, naming the key.
+   * change nothing. Two different items of one key (numbers that are equal to this backend, say) are `KeyCollision`, naming the key, if it finds
+   * them (`capabilities.findsCollisions`).
    * @param part names what `read` gives. One caller loads a part at a time: a call that is still on its way, in any process, when the same
    *   part is loaded again may be ended.
    * @param read may be called again, to read everything once more. What it throws comes through as it is.

@@ -1,76 +1,51 @@
-import { types } from 'cassandra-driver';
-import { DecodedItem, DomainError, canonicalItem, canonicalKey, checkItemFits } from '../../kernel';
-import { ReadRow, encodeCells, encodeKey, readRow } from './codec';
-import { atOnce } from './at-once';
-import { keyValues } from './layout';
+import { DecodedItem, DomainError, canonicalItem } from '../../kernel';
+import { BulkLoad } from './bulk-writer';
+import { ReadRow } from './codec';
+import { parseInternalName } from './layout';
 import { Content } from './registry';
-import { GROUPS_AT_ONCE, LATEST_EXPIRY, RowWrites, groupsOfPartitions } from './row-writes';
+import { RowEncoder } from './row-encoder';
+import { LATEST_EXPIRY, RowWrites } from './row-writes';
 import { Services } from './services';
-import { Statement } from './session';
 
 /** What reading an expiry back may be off. */
 const EXPIRY_TOLERANCE_SECONDS = 2;
 /** Loaded items are older than every write that a table ever sees. */
 const LOADED_AT = 1;
+/** Seconds to live, as Cassandra reads them. */
+const FOR_EVER = Buffer.alloc(4);
 
-interface Loaded {
-  readonly decoded: DecodedItem;
-  readonly key: readonly unknown[];
-}
-
-/** Writes items into a build: batches a partition, so that each costs one replica set one write. */
+/** Writes items into a build, as they come. */
 export class BuildWrites {
   private readonly rows: RowWrites;
+  private readonly encoder: RowEncoder;
+  private readonly bulk: BulkLoad;
 
-  constructor(
-    private readonly services: Services,
-    private readonly content: Content,
-  ) {
-    this.rows = new RowWrites(services, content.layout);
+  constructor(services: Services, content: Content, signal?: AbortSignal) {
+    const { layout } = content;
+    this.rows = new RowWrites(services, layout);
+    this.encoder = new RowEncoder(layout);
+    const { keyspace = '' } = parseInternalName(layout.cqlName) ?? {};
+    this.bulk = services.bulk.begin({ keyspace, signal, patient: true, lifeOf: (expiresAt) => this.rows.lifeOf(expiresAt) });
   }
 
-  /** @throws DomainError KeyCollision */
-  async load(items: readonly DecodedItem[], signal?: AbortSignal): Promise<void> {
-    await atOnce(this.groups(items), GROUPS_AT_ONCE, async (group) => {
-      signal?.throwIfAborted();
-      const missing = await this.missing(group);
-      if (missing.length > 0) await this.services.session.writeTogether(missing.flatMap((each) => this.statements(each)));
-    });
+  /** Resolves when more may come. @throws what became of these or earlier ones */
+  async load(items: readonly DecodedItem[]): Promise<void> {
+    for (const decoded of items) {
+      const { key, cells } = this.encoder.encode(decoded);
+      const { expiresAt } = decoded;
+      const room = this.bulk.add({ statements: this.rows.load(key, cells, FOR_EVER, LOADED_AT), expiresAt }, key[0]);
+      if (room) await room;
+    }
   }
 
-  /** Items of one partition together; each key once. */
-  private groups(items: readonly DecodedItem[]): Loaded[][] {
-    const { layout, schema } = this.content;
-    const loaded = uniqueItems(items).map((decoded) => {
-      checkItemFits(schema, decoded.defined);
-      return { decoded, key: encodeKey(layout, keyValues(layout, decoded.defined)) };
-    });
-    return groupsOfPartitions(loaded, ({ decoded }) => decoded.canonical.length);
+  /** Resolves when all of them are written. */
+  end(): Promise<void> {
+    return this.bulk.end();
   }
 
-  /** Those that are not there yet. @throws DomainError KeyCollision: another item is */
-  private async missing(group: readonly Loaded[]): Promise<Loaded[]> {
-    const there = await this.there(group);
-    return group.filter(({ decoded }) => {
-      const row = there.get(decoded.canonicalKey.toString('latin1'));
-      if (row && !sameItem(row, decoded)) throw keyCollision(decoded);
-      return !row;
-    });
-  }
-
-  private async there(group: readonly Loaded[]): Promise<Map<string, ReadRow>> {
-    const { layout, schema } = this.content;
-    const range = layout.range === undefined ? '' : ` AND ${layout.range.cql} IN ?`;
-    const query = `SELECT ${layout.selection} FROM ${layout.cqlName} WHERE ${layout.basePartition}${range}`;
-    const params = [group[0]?.key[0], ...(layout.range ? [group.map(({ key }) => key[1])] : [])];
-    const rows = (await this.services.session.read(query, params)).map((row) => readRow(layout, row));
-    return new Map(rows.map((row) => [canonicalKey(schema, row.item).toString('latin1'), row]));
-  }
-
-  private statements({ decoded, key }: Loaded): Statement[] {
-    const { item } = decoded;
-    const cells = encodeCells(this.content.layout, item).map((cell) => cell ?? types.unset);
-    return this.rows.load(item, key, cells, decoded.expiresAt ?? null, LOADED_AT);
+  /** To be called in any case: nothing more is sent. */
+  close(): void {
+    this.bulk.cancel();
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../../kernel';
 import { BuildHandle, OpenBuild, PublishMode, ReadBatches } from '../table-backend';
 import { ContentRow } from './contents';
-import { tableChanged, unavailable } from './errors';
+import { isVanished, tableChanged, unavailable } from './errors';
 import { internalName } from './layout';
 import { RangeReader } from './range-reader';
 import { Content, TableRow, generationOf, parseGeneration, requireOpen } from './registry';
@@ -23,6 +23,9 @@ import { TableLocks } from './table-locks';
 const FILL_SECONDS = 60;
 /** Who began to publish and is still at it has so long; a build is not dropped meanwhile. */
 const PUBLISHING_MILLIS = 60_000;
+
+/** How often a load asks whether the build is still one. */
+const LOOK_MILLIS = 1_000;
 
 /** Contents under construction: built aside, then published by one lightweight transaction. */
 export class Builds {
@@ -51,13 +54,26 @@ export class Builds {
     return { tableId: row.tableId, generation: row.generation, schema: found, buildId, projectId };
   }
 
-  /** Loads are idempotent whatever part they are of. */
+  /**
+   * Loads are idempotent whatever part they are of. Two items of one key become one row: who loaded them finds fewer than there were
+   * (`capabilities.findsCollisions`).
+   */
   async load(build: BuildHandle, _part: string, read: ReadBatches, signal?: AbortSignal): Promise<void> {
-    const writes = new BuildWrites(this.services, await this.building(build));
-    for await (const items of read()) {
-      signal?.throwIfAborted();
-      await this.building(build);
-      await writes.load(items, signal);
+    const writes = new BuildWrites(this.services, await this.building(build), signal);
+    let lookedAt = performance.now();
+    try {
+      for await (const items of read()) {
+        if (performance.now() - lookedAt > LOOK_MILLIS) {
+          await this.building(build);
+          lookedAt = performance.now();
+        }
+        await writes.load(items);
+      }
+      await writes.end();
+    } catch (error) {
+      throw isVanished(error) ? tableChanged() : error;
+    } finally {
+      writes.close();
     }
   }
 

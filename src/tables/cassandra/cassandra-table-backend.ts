@@ -2,6 +2,7 @@ import { TableRef } from '../../kernel';
 import { PartedTableBackend } from '../parted-table-backend';
 import { KeyRange, ReadRangeOptions, SplitOptions, TableBackend, TableHandle } from '../table-backend';
 import { Builds } from './builds';
+import { BulkWriter } from './bulk-writer';
 import { connectError } from './connect-errors';
 import { Contents } from './contents';
 import { domainError } from './errors';
@@ -38,7 +39,7 @@ export async function createCassandraTableBackend(options: CassandraTableBackend
   }
   const registry = new Registry(session);
   const contents = new Contents(session, registry);
-  return backendOf({ session, schemas, registry, contents, gate: new WriteGate(session, resolved), options: resolved });
+  return backendOf({ session, schemas, registry, contents, gate: new WriteGate(session, resolved), bulk: new BulkWriter(session), options: resolved });
 }
 
 function backendOf(services: Services): TableBackend {
@@ -54,6 +55,7 @@ function backendOf(services: Services): TableBackend {
       exclusiveGatewaysByDefault: false,
       replace: true,
       expiredItemsReadable: false,
+      findsCollisions: false,
       splitsPartitions: true,
     },
     native: undefined,

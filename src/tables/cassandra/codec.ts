@@ -57,13 +57,21 @@ export function decodeScalar(type: ScalarType, cell: unknown): string {
  * @throws DomainError ValidationError
  */
 export function encodeKey(layout: Layout, values: readonly string[]): unknown[] {
-  return layout.keys.map(({ name, type }, index) => {
+  return layout.keys.map(({ type }, index) => {
     const cell = encodeScalar(type, values[index] ?? '');
-    const bytes = typeof cell === 'string' ? Buffer.byteLength(cell) : Buffer.isBuffer(cell) ? cell.length : 1;
-    if (index === 0 && bytes === 0) throw validationError(`Cassandra does not hold items whose hash key ${name} is empty.`);
-    if (bytes > MAX_KEY_BYTES) throw validationError(`The key attribute ${name} must not exceed ${MAX_KEY_BYTES} bytes.`);
+    checkKeyBytes(layout, index, typeof cell === 'string' ? Buffer.byteLength(cell) : Buffer.isBuffer(cell) ? cell.length : 1);
     return cell;
   });
+}
+
+/**
+ * Can a key's hash (0) or range (1) value have so many bytes?
+ * @throws DomainError ValidationError
+ */
+export function checkKeyBytes(layout: Layout, index: number, bytes: number): void {
+  const name = layout.keys[index]?.name ?? '';
+  if (index === 0 && bytes === 0) throw validationError(`Cassandra does not hold items whose hash key ${name} is empty.`);
+  if (bytes > MAX_KEY_BYTES) throw validationError(`The key attribute ${name} must not exceed ${MAX_KEY_BYTES} bytes.`);
 }
 
 /** A value for a column of its type. */

@@ -6,7 +6,6 @@ import {
   TableRef,
   applyUpdates,
   checkItemFits,
-  itemWireSize,
   keyOf,
   meetsExpected,
 } from '../../kernel';
@@ -14,9 +13,10 @@ import { StoredItem, WriteOptions, WriteResult } from '../table-backend';
 import { atOnce } from './at-once';
 import { isVanished, tableNotExists, unavailable } from './errors';
 import { KeyedQueue } from './keyed-queue';
-import { Layout, keyValues } from './layout';
+import { Layout, keyValues, parseInternalName } from './layout';
 import { Content } from './registry';
-import { FoundRow, GROUPS_AT_ONCE, RowWrites, groupsOfPartitions } from './row-writes';
+import { keyBytes } from './positions';
+import { FoundRow, RowWrites } from './row-writes';
 import { Services, expiryCutoff } from './services';
 
 /** Another process may write the row between our look and our write; then we look again. */
@@ -87,10 +87,14 @@ export class ItemWriter {
         await atOnce(rows, CHANGES_AT_ONCE, ({ item, expiresAt }) => this.putOne(content, item, expiresAt));
         return;
       }
-      const groups = groupsOfPartitions(rows, ({ item }) => itemWireSize(item));
-      await atOnce(groups, GROUPS_AT_ONCE, (group) =>
-        this.services.session.writeTogether(group.flatMap(({ item, key, expiresAt }) => writes.put(item, key, expiresAt))),
-      );
+      const { keyspace = '' } = parseInternalName(content.layout.cqlName) ?? {};
+      const bulk = this.services.bulk.begin({ keyspace, patient: false });
+      try {
+        for (const { item, key, expiresAt } of rows) await bulk.add({ statements: writes.put(item, key, expiresAt), expiresAt: undefined }, keyBytes(key[0]));
+      } finally {
+        // Whatever happened, none is on its way afterwards.
+        await bulk.end();
+      }
     });
   }
 

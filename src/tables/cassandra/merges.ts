@@ -96,8 +96,11 @@ class MergeWrites {
     const key = encodeKey(layout, keyValues(layout, item));
     const before = await this.read(key);
     if (before?.writtenAt === time && !sameItem(before.row, decoded)) throw keyCollision(decoded);
-    const [base, ...indexed] = this.rows.load(item, key, encodeCells(layout, item).map((cell) => cell ?? types.unset), decoded.expiresAt ?? null, time);
-    if (!base || (before?.writtenAt ?? 0) > time) return;
+    const life = this.rows.lifeOf(decoded.expiresAt);
+    if (life === undefined || (before?.writtenAt ?? 0) > time) return;
+    const cells = encodeCells(layout, item).map((cell) => cell ?? types.unset);
+    const [base, ...indexed] = this.rows.load(key, cells, life, time);
+    if (!base) return;
     const removal = { query: `DELETE FROM ${layout.cqlName} USING TIMESTAMP ${time - 1} WHERE ${layout.baseRow}`, params: key };
     const stale = layout.indexRows && before ? this.indexRemovals(key, before.row.item, time - 1) : [];
     await this.services.session.writeTogether([removal, ...stale, base]);

@@ -1,7 +1,7 @@
+import { types } from 'cassandra-driver';
 import { Item, validationError } from '../../kernel';
 import { Cells, EXTRA_CELLS, encodeCells, encodeKey, encodeScalar, readRow } from './codec';
 import { IndexColumn, KeyColumn, Layout, keyValues } from './layout';
-import { keyBytes } from './positions';
 import { Services } from './services';
 import { Statement } from './session';
 import { toDecimal } from './decimal';
@@ -9,12 +9,7 @@ import { toDecimal } from './decimal';
 /** The last second that Cassandra's default storage format can name. */
 export const LATEST_EXPIRY = 2_147_483_645;
 
-/** Rows of one batch, all of one partition. */
-const GROUP_ROWS = 40;
-/** Bytes of items of such a batch: clusters refuse batches of 50 KiB unless told otherwise. */
-const GROUP_BYTES = 32 * 1024;
-/** Batches on their way at once, of one call. */
-export const GROUPS_AT_ONCE = 32;
+const NO_INDEX_VALUES = { ival_str: '', ival_num: toDecimal('0'), ival_blb: Buffer.alloc(0) };
 
 /** The row of a key as a write finds it; without an item: there is none. */
 export interface FoundRow {
@@ -29,6 +24,7 @@ export interface FoundRow {
 /** The rows of one item: its own, and one for each index whose attribute it has. */
 export class RowWrites {
   private readonly cellNames: readonly string[];
+  private loading: ReturnType<RowWrites['loadQueries']> | undefined;
 
   constructor(
     private readonly services: Services,
@@ -78,22 +74,43 @@ export class RowWrites {
   }
 
   /**
-   * The statements that write an item and its index rows with that write time (microseconds), as if there were no row: maps and sets are added to.
-   * What expires later than Cassandra can name expires then; what has expired is left out.
+   * The statements that write an item and its index rows with that write time (microseconds), as if there were no row: maps and sets are added to. Their
+   * first parameter is the life, as `lifeOf` gives it.
+   * @param key as columns have it
    * @param cells as `encodeCells` gives them; unset ones are not written
    */
-  load(item: Item, key: readonly unknown[], cells: Cells, expiresAt: number | null, writtenAt: number): Statement[] {
-    const ttl = this.ttl(expiresAt === null ? null : Math.min(expiresAt, LATEST_EXPIRY));
-    if (ttl === undefined) return [];
+  load(key: readonly unknown[], cells: Cells, life: unknown, writtenAt: number): Statement[] {
+    const { layout } = this;
+    if (this.loading?.writtenAt !== writtenAt) this.loading = this.loadQueries(writtenAt);
+    const { base, indexed } = this.loading;
+    const statements = [{ query: base, params: [life, ...cells, ...key] }];
+    for (const index of layout.indexRows ? layout.indexes : []) {
+      const cell = this.cellOf(index.attribute.name, key, cells);
+      if (cell !== null && cell !== types.unset) statements.push({ query: indexed, params: [life, ...cells, ...indexKeyOf(index, key, cell)] });
+    }
+    return statements;
+  }
+
+  /**
+   * Seconds to live of what is loaded; 0: for ever; undefined: it has expired. What expires later than Cassandra can name expires then.
+   * @param expiresAt seconds since the epoch
+   */
+  lifeOf(expiresAt: number | undefined): number | undefined {
+    return this.ttl(expiresAt === undefined ? null : Math.min(expiresAt, LATEST_EXPIRY));
+  }
+
+  private loadQueries(writtenAt: number): { readonly writtenAt: number; readonly base: string; readonly indexed: string } {
     const { layout } = this;
     const added = this.cellNames.map((name, index) => (this.isCollection(index) ? `${name} = ${name} + ?` : `${name} = ?`)).join(', ');
     const update = `UPDATE ${layout.cqlName} USING TIMESTAMP ${writtenAt} AND TTL ? SET ${added} WHERE`;
-    const statements = [{ query: `${update} ${layout.baseRow}`, params: [ttl, ...cells, ...key] }];
-    for (const index of layout.indexRows ? layout.indexes : []) {
-      const value = item.get(index.attribute.name)?.value;
-      if (typeof value === 'string') statements.push({ query: `${update} ${this.indexRow}`, params: [ttl, ...cells, ...indexKey(index, key, value)] });
-    }
-    return statements;
+    return { writtenAt, base: `${update} ${layout.baseRow}`, indexed: `${update} ${this.indexRow}` };
+  }
+
+  /** The value of an attribute that the schema defines, as a column has it. */
+  private cellOf(name: string, key: readonly unknown[], cells: Cells): unknown {
+    const { keys, others } = this.layout;
+    const at = keys.findIndex((column) => column.name === name);
+    return at < 0 ? cells[others.findIndex((column) => column.name === name)] : key[at];
   }
 
   private isCollection(cell: number): boolean {
@@ -157,28 +174,13 @@ export class RowWrites {
 
 /** The key of an item's row in an index: hash key, index, its value among the three columns, range key. */
 export function indexKey(index: IndexColumn, key: readonly unknown[], value: string): unknown[] {
-  const cell = encodeScalar(index.attribute.type, value);
-  const values = { ival_str: '' as unknown, ival_num: toDecimal('0') as unknown, ival_blb: Buffer.alloc(0) as unknown, [index.cql]: cell };
-  return [key[0], index.index, values.ival_str, values.ival_num, values.ival_blb, ...key.slice(1)];
+  return indexKeyOf(index, key, encodeScalar(index.attribute.type, value));
 }
 
-/** Rows that may be written in one batch: of one partition, not too many, not too large. */
-export function groupsOfPartitions<T extends { readonly key: readonly unknown[] }>(rows: readonly T[], weigh: (row: T) => number): T[][] {
-  const open = new Map<string, { group: T[]; bytes: number }>();
-  const groups: T[][] = [];
-  for (const row of rows) {
-    const partition = keyBytes(row.key[0]).toString('latin1');
-    const weight = weigh(row);
-    let last = open.get(partition);
-    if (!last || last.group.length >= GROUP_ROWS || last.bytes + weight > GROUP_BYTES) {
-      last = { group: [], bytes: 0 };
-      open.set(partition, last);
-      groups.push(last.group);
-    }
-    last.group.push(row);
-    last.bytes += weight;
-  }
-  return groups;
+/** @param cell the index's value as a column has it */
+function indexKeyOf(index: IndexColumn, key: readonly unknown[], cell: unknown): unknown[] {
+  const values: Record<string, unknown> = { ...NO_INDEX_VALUES, [index.cql]: cell };
+  return [key[0], index.index, values.ival_str, values.ival_num, values.ival_blb, ...key.slice(1)];
 }
 
 /** @throws DomainError ValidationError */

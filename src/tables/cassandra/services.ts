@@ -1,3 +1,4 @@
+import { BulkWriter } from './bulk-writer';
 import { ResolvedOptions } from './options';
 import { Registry } from './registry';
 import { SchemaChanges } from './schema-changes';
@@ -12,6 +13,7 @@ export interface Services {
   readonly registry: Registry;
   readonly contents: Contents;
   readonly gate: WriteGate;
+  readonly bulk: BulkWriter;
   readonly options: ResolvedOptions;
 }
 

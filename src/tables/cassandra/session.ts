@@ -1,4 +1,4 @@
-import { Client, types } from 'cassandra-driver';
+import { Client, Host, policies, types } from 'cassandra-driver';
 import { unavailable } from './errors';
 import { ResolvedOptions } from './options';
 import { Ring } from './ring';
@@ -13,6 +13,16 @@ export interface Statement {
 export interface PageOptions {
   readonly fetchSize: number;
   readonly pageState?: string;
+  /** To be asked, and no other if it fails: the caller tries again. */
+  readonly node?: Host;
+}
+
+export interface BatchOptions {
+  /** A partition key among them, and the keyspace: they say which node is asked. */
+  readonly routingKey: Buffer;
+  readonly keyspace: string;
+  /** If it fails the caller tries again, not the driver with another node. */
+  readonly once: boolean;
 }
 
 /** How a lightweight transaction ended, and, if it did not apply, what stood there. */
@@ -26,6 +36,8 @@ const AGREEMENT_SECONDS = 30;
 
 /** Coordinators date the writes: their clocks also date lightweight transactions. (The typings lack null.) */
 const SERVER_TIMESTAMPS: object = { timestampGeneration: null };
+
+const ONCE = new policies.retry.FallthroughRetryPolicy();
 
 /** The connection to the cluster. Statements are prepared; what is read is read with the configured consistency. */
 export class Session {
@@ -66,11 +78,12 @@ export class Session {
 
   /** One page, and where to go on; no state: there is no more. */
   async page(query: string, params: Values, options: PageOptions): Promise<{ rows: types.Row[]; pageState: string | undefined }> {
-    const { fetchSize, pageState } = options;
+    const { fetchSize, pageState, node } = options;
     const result = await this.client.execute(query, [...params], {
       isIdempotent: true,
       fetchSize,
       ...(pageState === undefined ? {} : { pageState }),
+      ...(node === undefined ? {} : { host: node, retry: ONCE }),
     });
     return { rows: result.rows, pageState: result.pageState ?? undefined };
   }
@@ -86,6 +99,17 @@ export class Session {
     if (statements.length === 1) return this.write(first.query, first.params);
     const queries = statements.map(({ query, params }) => ({ query, params: [...params] }));
     await this.client.batch(queries, { prepare: true, logged: false, isIdempotent: true });
+  }
+
+  /** Statements on any partitions of the same nodes; if it fails, some of them may have been made. */
+  async writeBatch(statements: readonly Statement[], { routingKey, keyspace, once }: BatchOptions): Promise<void> {
+    const [first] = statements;
+    if (!first) return;
+    const options = { prepare: true, isIdempotent: true, routingKey, keyspace, ...(once ? { retry: ONCE } : {}) };
+    // The driver only reads them.
+    const queries = statements as { query: string; params: unknown[] }[];
+    if (statements.length === 1) await this.client.execute(first.query, [...first.params], options);
+    else await this.client.batch(queries, { ...options, logged: false });
   }
 
   /** A lightweight transaction: conditional statements on one partition. If its end is not known it throws. */

@@ -37,6 +37,7 @@ function backendOf(services: Services): TableBackend {
       exclusiveGatewaysByDefault: true,
       replace: true,
       expiredItemsReadable: true,
+      findsCollisions: true,
       splitsPartitions: true,
     },
     native: new PostgresNativeTables(services, builds),
