@@ -174,7 +174,7 @@ describeIfThere('Backups in Swift', () => {
     // No chunk fits in, but what the gateway puts first.
     await limit(String((await bytesIn(account, container)) + 500));
     const backup = await scene.client.madeBackup(table);
-    expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageFull', message: expect.stringContaining('quota') } });
+    expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageFull', message: expect.stringContaining("the object store's quota is used up") } });
     expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
     await limit('');
     expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED', item_count: ITEMS });

@@ -1,4 +1,5 @@
 import { promises as fs } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listed, readObject, sourceOf } from '../../../test/contract/object-store.contract';

@@ -73,4 +73,10 @@ module.exports = [
   ...rows('src/backup/backup.service.ts', 'test/e2e/external.e2e-spec.ts', [
     ['places-untried', 'what cannot work is refused at once', "if (location.type === 'external') await this.stores.probeOutside(location, 'write', 'strategy.location');", '', 'a wrong key: 400'],
   ]),
+  ...rows('src/jobs/outside-jobs.ts', 'test/e2e/upgrade.e2e-spec.ts', [
+    ['outside-jobs-for-old-gateways', 'gateways of the version before leave jobs with credentials alone', "const SUFFIX = '.outside';", "const SUFFIX = '';", 'with credentials to the new'],
+  ]),
+  ...rows('src/storage/swift/credentials.ts', 'test/e2e/stack.e2e-spec.ts', [
+    ['strangers-without-a-project', 'credentials of another cloud’s Keystone open its Swift, for the restore of a backup by its URL', '{ user: who.user, scope: who.scope, ...wanted }', "{ user: who.user, scope: { kind: 'own' }, ...wanted }", 'of another cloud restores'],
+  ]),
 ];
