@@ -1,25 +1,28 @@
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
-import { TableBackend, createCassandraTableBackend, createPostgresTableBackend } from '../index';
+import { CassandraTableBackendOptions, TableBackend, createCassandraTableBackend, createPostgresTableBackend } from '../index';
 import { naming } from './setting';
 import { GatewaySettings } from './settings';
 
 /** What the settings say keeps the tables. */
 export async function openTables(settings: GatewaySettings, connectionString: string): Promise<TableBackend> {
   if (settings.tablesBackend === 'postgresql') return naming('DATABASE_URL', () => createPostgresTableBackend({ connectionString }));
+  return naming('CASSANDRA_CONTACT_POINTS', async () => createCassandraTableBackend(await cassandraOptions(settings)));
+}
+
+/** How the settings say to reach the cluster. */
+export async function cassandraOptions(settings: GatewaySettings): Promise<CassandraTableBackendOptions> {
   const { cassandraUsername: username, cassandraPassword: password } = settings;
   const replication = settings.cassandraReplication.map((each) => [each.slice(0, each.lastIndexOf(':')), each.slice(each.lastIndexOf(':') + 1)] as const);
   const tls = await tlsOptions(settings);
-  return naming('CASSANDRA_CONTACT_POINTS', () =>
-    createCassandraTableBackend({
-      contactPoints: settings.cassandraContactPoints,
-      dataCenter: settings.cassandraDataCenter,
-      consistency: settings.cassandraConsistency,
-      ...(username === undefined || password === undefined ? {} : { credentials: { username, password } }),
-      ...(tls ? { tls } : {}),
-      ...(replication.length === 0 ? {} : { replication: { class: 'NetworkTopologyStrategy', ...Object.fromEntries(replication) } }),
-    }),
-  );
+  return {
+    contactPoints: settings.cassandraContactPoints,
+    dataCenter: settings.cassandraDataCenter,
+    consistency: settings.cassandraConsistency,
+    ...(username === undefined || password === undefined ? {} : { credentials: { username, password } }),
+    ...(tls ? { tls } : {}),
+    ...(replication.length === 0 ? {} : { replication: { class: 'NetworkTopologyStrategy', ...Object.fromEntries(replication) } }),
+  };
 }
 
 /** What is wrong about them alone is wrong before anything is started. */

@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-const START = join(__dirname, '../services/cassandra/start.sh');
+const SCRIPTS = join(__dirname, '../services/cassandra');
 const TOOLS = ['java', 'mvn', 'flock', 'setsid'];
 
 /** A node of Cassandra on the loopback interface. */
@@ -25,19 +25,25 @@ export function cassandraIsThere(what: string): boolean {
 
 /** The one node of the whole run of tests: the first caller starts it (10 seconds; with downloads, a minute more), the run's end stops it. */
 export function startCassandra(): Promise<CassandraNode> {
-  started ??= start();
+  started ??= startNode('cassandra');
   return started;
 }
 
 /** For the scripts of test/services/cassandra. */
-export function nodeEnvironment(): NodeJS.ProcessEnv {
+export function nodeEnvironment(name = 'cassandra'): NodeJS.ProcessEnv {
   const run = process.env.TEST_RUN_DIR;
   if (run === undefined) throw new Error('TEST_RUN_DIR is not set: run tests with jest');
   // Compiled less, it starts and warms up sooner.
-  return { ...process.env, SERVICES_DIR: join(run, 'services', 'cassandra'), CASS_TIERS: process.env.CASS_TIERS ?? '1' };
+  return { ...process.env, SERVICES_DIR: join(run, 'services', 'cassandra'), CASS_NAME: name, CASS_TIERS: process.env.CASS_TIERS ?? '1' };
 }
 
-async function start(): Promise<CassandraNode> {
-  const { stdout } = await promisify(execFile)(START, { env: nodeEnvironment() });
-  return { contactPoint: `127.0.0.1:${stdout.trim()}`, dataCenter: 'datacenter1' };
+/** Starts a node beside that of the run, or again after it was stopped: the run's end stops it if nobody did. @param settings of start.sh, `CASS_…` */
+export async function startNode(name: string, settings: Readonly<Record<string, string>> = {}): Promise<CassandraNode> {
+  const { stdout } = await promisify(execFile)(join(SCRIPTS, 'start.sh'), { env: { ...nodeEnvironment(name), ...settings } });
+  return { contactPoint: `${settings['CASS_HOST'] ?? '127.0.0.1'}:${stdout.trim()}`, dataCenter: 'datacenter1' };
+}
+
+/** Its files stay. `kill`: by SIGKILL. */
+export async function stopNode(name: string, { kill = false } = {}): Promise<void> {
+  await promisify(execFile)(join(SCRIPTS, 'stop.sh'), kill ? ['--kill'] : [], { env: nodeEnvironment(name) });
 }

@@ -1,57 +1,11 @@
-import { Client, types } from 'cassandra-driver';
+import { cassandraHarness } from '../../../test/contract/table-backend/cassandra-harness';
 import { describeTableBackendContract } from '../../../test/contract/table-backend.contract';
-import { TableBackendHarness } from '../../../test/contract/table-backend/harness';
 import { cassandraIsThere, startCassandra } from '../../../test/setup/cassandra-service';
-import { TableBackend } from '../table-backend';
-import { createCassandraTableBackend } from './cassandra-table-backend';
 
-async function makeHarness(): Promise<TableBackendHarness> {
-  const node = await startCassandra();
-  let passed = 0;
-  const clock = { now: (): number => Date.now() + passed };
-  const opened: TableBackend[] = [];
-  const open = async (): Promise<TableBackend> => {
-    const backend = await createCassandraTableBackend({
-      contactPoints: [node.contactPoint],
-      dataCenter: node.dataCenter,
-      replication: { class: 'SimpleStrategy', replication_factor: 1 },
-      clock,
-      requestTimeoutMillis: 25_000,
-      clusterWriteTimeoutMillis: 100,
-    });
-    opened.push(backend);
-    return backend;
-  };
-  const backend = await open();
-  const server = new Client({ contactPoints: [node.contactPoint], localDataCenter: node.dataCenter });
-  return {
-    backend,
-    open,
-    expiryTolerance: 2,
-    emptyHashKeys: false,
-    now: () => Math.floor(clock.now() / 1000),
-    pass: async (seconds) => {
-      passed += seconds * 1000;
-      await moveDeadlines(server, seconds);
-    },
-    cleanup: async () => {
-      await server.shutdown();
-      await Promise.all(opened.map((each) => each.close()));
-    },
-  };
-}
-
-/** Locks go by the server's clock, which no test can move. */
-async function moveDeadlines(server: Client, seconds: number): Promise<void> {
-  const { rows } = await server.execute('SELECT tenant, name, br_lock_deadline FROM magnetodb.table_info');
-  for (const row of rows) {
-    const deadline: unknown = row.get('br_lock_deadline');
-    if (!(deadline instanceof types.Long)) continue;
-    const moved = deadline.subtract(types.Long.fromNumber(seconds * 1000));
-    const params = [moved, row.get('tenant'), row.get('name')];
-    await server.execute('UPDATE magnetodb.table_info SET br_lock_deadline = ? WHERE tenant = ? AND name = ? IF EXISTS', params, { prepare: true });
-  }
-}
+const makeHarness = async () => {
+  const { contactPoint, dataCenter } = await startCassandra();
+  return cassandraHarness({ contactPoints: [contactPoint], dataCenter });
+};
 
 if (cassandraIsThere('the tables port')) describeTableBackendContract('Cassandra', makeHarness);
 else it.skip('Cassandra: tables port', () => undefined);

@@ -18,6 +18,6 @@ function refused(message: string, cause: unknown): DomainError {
 }
 
 function isAboutCertificates(reason: unknown): boolean {
-  const code = reason instanceof Error && 'code' in reason ? reason.code : undefined;
+  const code = typeof reason === 'object' && reason !== null && 'code' in reason ? reason.code : undefined;
   return typeof code === 'string' && CERTIFICATE.test(code);
 }
