@@ -181,6 +181,12 @@ export function withoutAttributes(decoded: DecodedItem, names: ReadonlySet<strin
   return new DecodedLine(schema, canonicalItem(kept(item)), expiresAt, key, undefined, kept(decoded.defined));
 }
 
+/** The same item with another expiry (seconds since the epoch). */
+export function expiringAt(decoded: DecodedItem, expiresAt: number): DecodedItem {
+  const { schema, canonical, canonicalKey: key, places } = decoded;
+  return new DecodedLine(schema, canonical, expiresAt, key, places, places ? undefined : decoded.defined);
+}
+
 /** Any spelling of the numbers, any order; but minimal JSON: white space, needless escapes and doubled names change the length. */
 function parseThoroughly(text: string): Item {
   const json = parseBoundedJson(text, MAX_ITEM_DEPTH);

@@ -76,6 +76,11 @@ export class TableDigest {
     return differing;
   }
 
+  /** The buckets in which this set has more items than the other. */
+  bucketsWithMore(other: TableDigest): number[] {
+    return this.counts.flatMap((count, bucket) => (count > other.countOf(bucket) ? [bucket] : []));
+  }
+
   /** 256 texts, `count:sum` with the sum as 32 lower-case hex digits. */
   toJSON(): string[] {
     return this.counts.map((count, bucket) => `${count}:${digestHex(this.sumOf(bucket))}`);

@@ -51,11 +51,11 @@ export class RestoreEntity {
 @Entity({ name: 'restore_proofs' })
 export class RestoreProofEntity {
   @PrimaryColumn('uuid', { name: 'restore_id' }) restoreId: string;
-  /** `load` or `verify`. */
+  /** `load`, `verify`, or `passing`: of a load step, what may be gone when it is verified. */
   @PrimaryColumn('text') phase: string;
   /** Step id: proofs are replaced, never doubled, when a step runs again. */
   @PrimaryColumn('text', { name: 'step_id' }) stepId: string;
-  /** Counts and digests of the items written (load) or read back (verify), as TableDigest JSON text. */
+  /** Counts and digests of the items written (load) or read back (verify), as TableDigest JSON text; passing: as `PassingItems` writes it. */
   @Column('text') digest: string;
   /** load: those left out because they had expired. */
   @Column('text', { name: 'skipped_digest', nullable: true }) skippedDigest: string | null;

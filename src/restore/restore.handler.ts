@@ -1,17 +1,19 @@
 import { DataSource, EntityManager } from 'typeorm';
 import { ArchiveManifest, ChunkEntry, chunkEntryFromJson } from '../archive';
-import { Clock, DomainError, TableSchema, isDomainError, schemaFromJson, schemaToJson } from '../kernel';
+import { Clock, DomainError, TableDigest, TableSchema, isDomainError, schemaFromJson, schemaToJson } from '../kernel';
 import { JobError, JobHandler, JobView, Json, StepContext, StepOutcome, failPoint } from '../jobs';
 import { Notifier } from '../notifications';
 import { ObjectStoreRegistry } from '../storage';
-import { BuildHandle, KeyRange, PublishMode, TableBackend } from '../tables';
+import { BuildHandle, KeyRange, PublishMode, TableBackend, keyCollision } from '../tables';
 import { checkCounted, checkSameFormat, loadNativeChunk, openNativeBuild } from './engine/native-restore';
+import { findCollision } from './engine/collisions';
 import { PartSelection } from './engine/part';
+import { Moment, isPast } from './engine/passing-items';
 import { LoadProof, LoadTarget, RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, digestRange, loadChunk, readArchive, readOf } from './engine/portable-restore';
 import { restoreEvent } from './restore-events';
 import { FIRST_RESTORE_JOB, RESTORE_JOB, RestoreKind, RestoreParams } from './restore-job.params';
 import { RestoreEntity, RestoreProofEntity } from './restore.entity';
-import { addUpProofs, saveProof } from './restore-proofs';
+import { addUpPassing, addUpProofs, saveProof } from './restore-proofs';
 
 /** What every later step needs of the manifest, so that none has to read it again. */
 type Plan = {
@@ -24,7 +26,10 @@ type Plan = {
 };
 type LoadPayload = { readonly plan: Plan; readonly entry: Json; readonly index: number };
 type PlanPayload = { readonly plan: Plan };
-type VerifyPayload = { readonly plan: Plan; readonly range: KeyRange | null; readonly index: number };
+type VerifyPayload = { readonly plan: Plan; readonly range: KeyRange | null; readonly index: number; readonly moment?: StoredMoment | null };
+/** What lives longer than it is proved; null: everything is. */
+type StoredMoment = { readonly index: number; readonly second: number };
+type PublishPayload = PlanPayload & { readonly moment?: StoredMoment | null };
 
 /** One range, as any version of a backend reads it. */
 const EVERYTHING: KeyRange = { start: null, end: null, estimatedItems: 0 };
@@ -110,8 +115,7 @@ export class RestoreHandler implements JobHandler {
     }
     const target = await this.targetOf(step, params, plan);
     const schema = schemaOf(plan);
-    const selection = params.part && new PartSelection(params.part, schema.hashKey);
-    const proof = await loadChunk({ ...context, ...(selection && { selection }) }, schema, chunk, target, plan.expiryCutoff, step);
+    const proof = await loadChunk({ ...context, ...selectionOf(params, schema) }, schema, chunk, target, plan.expiryCutoff, step);
     failPoint('restore.load.after-chunk');
     return {
       ...next,
@@ -135,7 +139,9 @@ export class RestoreHandler implements JobHandler {
     await context.backend.sealBuild(build);
     failPoint('restore.seal.after-build');
     const ranges = this.kind === FIRST_RESTORE_JOB ? [EVERYTHING] : await context.backend.splitRanges(build, this.deps.split);
-    return { nextSteps: ranges.map((range, index) => ({ payload: { plan, range: { ...range }, index } })), inTransaction };
+    const passing = await addUpPassing(this.deps.dataSource.manager, step.job.subjectId, plan.expiryCutoff);
+    const moment = passing.isEmpty ? null : { ...passing.momentAfter(this.deps.clock.now() / 1000) };
+    return { nextSteps: ranges.map((range, index) => ({ payload: { plan, range: { ...range }, index, moment } })), inTransaction };
   }
 
   /** Every row was proved before it was loaded; what is left to prove is that none is missing and none there twice. */
@@ -146,36 +152,63 @@ export class RestoreHandler implements JobHandler {
   }
 
   private async verify(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
-    const { plan, range, index } = step.payload as VerifyPayload;
-    const next = index === 0 ? { nextSteps: [{ payload: { plan } }] } : {};
+    const { plan, range, index, moment } = step.payload as VerifyPayload;
+    const next = index === 0 ? { nextSteps: [{ payload: { plan, moment: moment ?? null } }] } : {};
     if (params.format === 'native') {
       await checkCounted(context, await readArchive(context.store, params.backupId), await this.buildOf(step.job, plan));
       return next;
     }
     if (range === null) return next;
     const build = await this.buildOf(step.job, plan);
-    const found = await digestRange(context, build, range, plan.expiryCutoff, step);
+    const found = await digestRange(context, build, range, moment?.second ?? plan.expiryCutoff, step);
     return { ...next, inTransaction: (tx) => saveProof(tx, step, 'verify', found) };
   }
 
   private async publish(context: RestoreContext, step: StepContext, params: RestoreParams): Promise<StepOutcome> {
-    const { plan } = step.payload as PlanPayload;
+    const { plan, moment } = step.payload as PublishPayload;
     const ref = { projectId: step.job.projectId, name: params.tableName };
     if (plan.writeTimeMicros !== null) {
       await context.backend.endMerge(ref, step.job.subjectId);
       return { inTransaction: (tx) => keepTableId(tx, step.job, params.target?.tableId ?? null) };
     }
-    if (params.format !== 'native') {
-      const manager = this.deps.dataSource.manager;
-      const { loaded } = await addUpProofs(manager, step.job.subjectId, 'load');
-      const { loaded: found } = await addUpProofs(manager, step.job.subjectId, 'verify');
-      checkBuiltWhole(loaded, found);
-    }
-    failPoint('restore.publish.before');
     const build = await this.buildOf(step.job, plan);
+    if (params.format !== 'native') await this.checkBuilt(context, step, params, plan, build, moment ?? undefined);
+    failPoint('restore.publish.before');
     const table = await context.backend.publishBuild(build, params.tableName, this.publishMode(params));
     failPoint('restore.publish.after');
     return { inTransaction: (tx) => keepTableId(tx, step.job, table.id) };
+  }
+
+  /** @throws DomainError VerificationFailed, or KeyCollision if that is why */
+  private async checkBuilt(context: RestoreContext, step: StepContext, params: RestoreParams, plan: Plan, build: BuildHandle, first?: Moment): Promise<void> {
+    const { manager } = this.deps.dataSource;
+    const [loadId, begun] = [step.job.subjectId, plan.expiryCutoff];
+    const { loaded } = await addUpProofs(manager, loadId, 'load');
+    let { loaded: found } = await addUpProofs(manager, loadId, 'verify');
+    const passing = first && { items: await addUpPassing(manager, loadId, begun), moment: first };
+    for (let moment = first; ; ) {
+      try {
+        checkBuiltWhole(loaded, found, passing && moment && { ...passing, moment });
+        return;
+      } catch (error) {
+        const now = this.deps.clock.now() / 1000;
+        if (!passing || !moment || !isPast(moment, now)) {
+          throw (await this.collision(context, step, params, plan, { loaded, found })) ?? error;
+        }
+        // The verification took too long, or was paused.
+        moment = passing.items.momentAfter(now, moment.index);
+        found = await digestRange(context, build, EVERYTHING, moment.second, step);
+      }
+    }
+  }
+
+  /** Backends that do not look for two items of one key have made one of them. */
+  private async collision(context: RestoreContext, step: StepContext, params: RestoreParams, plan: Plan, sets: { loaded: TableDigest; found: TableDigest }): Promise<DomainError | undefined> {
+    if (context.backend.capabilities.findsCollisions) return undefined;
+    const chunks = await chunksOf(context.store, await readArchive(context.store, params.backupId));
+    const schema = schemaOf(plan);
+    const item = await findCollision({ ...context, ...selectionOf(params, schema) }, { schema, chunks, expiryCutoff: plan.expiryCutoff }, sets, step);
+    return item && keyCollision(item);
   }
 
   /** Leaves nothing behind. A build that was published already is the table: then the restore ended well after all. */
@@ -234,6 +267,10 @@ export class RestoreHandler implements JobHandler {
     await tx.delete(RestoreProofEntity, { restoreId: row.id });
     await this.deps.notifier.enqueue(tx, restoreEvent(job.id, 'error', row));
   }
+}
+
+function selectionOf({ part }: RestoreParams, schema: TableSchema): Pick<RestoreContext, 'selection'> {
+  return part ? { selection: new PartSelection(part, schema.hashKey) } : {};
 }
 
 function schemaOf(plan: Plan): TableSchema {

@@ -1,6 +1,7 @@
-import { DomainError } from '../kernel';
+import { DecodedItem, DomainError } from '../kernel';
 
 const RETRY_AFTER_SECONDS = 5;
+const SHOWN_KEY_CHARACTERS = 300;
 
 export function unavailable(cause?: unknown): DomainError {
   return new DomainError('ServiceUnavailable', 'The tables database cannot be reached, or is too busy.', {
@@ -16,4 +17,9 @@ export function tableNotExists(name: string): DomainError {
 
 export function tableChanged(): DomainError {
   return new DomainError('TableChanged', 'The table was dropped or replaced meanwhile.');
+}
+
+export function keyCollision({ canonicalKey }: Pick<DecodedItem, 'canonicalKey'>): DomainError {
+  const key = canonicalKey.toString('utf8').slice(0, SHOWN_KEY_CHARACTERS);
+  return new DomainError('KeyCollision', `Two different items have the key ${key}.`);
 }

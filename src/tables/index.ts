@@ -1,3 +1,4 @@
+export { keyCollision } from './backend-errors';
 export * from './native-tables';
 export * from './table-backend';
 export { CassandraTableBackendOptions, Consistency, createCassandraTableBackend } from './cassandra';

@@ -1,8 +1,9 @@
-import { sampleItems, sampleSchema, writeSampleArchive } from '../../../test/fakes/sample-archive';
+import { SampleItem, sampleItems, sampleSchema, writeSampleArchive } from '../../../test/fakes/sample-archive';
 import { ArchiveManifest, ChunkEntry } from '../../archive';
 import { DecodedItem, TableDigest } from '../../kernel';
 import { MemoryObjectStore, bufferSource } from '../../storage';
 import { BuildHandle, TableBackend } from '../../tables';
+import { findCollision } from './collisions';
 import { LoadProof, RestoreContext, checkBuiltWhole, checkReadWhole, chunksOf, loadChunk, readArchive } from './portable-restore';
 
 const BACKUP = '018f0000-0000-7000-8000-000000000001';
@@ -23,9 +24,13 @@ beforeEach(async () => {
   written = [];
 });
 
+type Loader = Pick<TableBackend, 'capabilities' | 'loadItems'>;
+const capabilities = { expiredItemsReadable: true } as TableBackend['capabilities'];
+
 /** A backend of which loading asks nothing but to take items. */
 function context(): RestoreContext {
-  const backend: Pick<TableBackend, 'loadItems'> = {
+  const backend: Loader = {
+    capabilities,
     loadItems: async (_build, _part, read) => {
       for await (const items of read()) written.push(...items);
     },
@@ -50,6 +55,26 @@ async function loadAll(entries: readonly ChunkEntry[], expiryCutoff = 0): Promis
 }
 
 describe('a portable restore', () => {
+  it('names the key of two different items, where the backend has made one row of them', async () => {
+    const twice = [{ item: { city: { S: 'twice' }, rank: { N: '7' }, note: { S: 'one' } } }, { item: { city: { S: 'twice' }, rank: { N: '7' }, note: { S: 'two' } } }];
+    const collisionIn = async (items: readonly SampleItem[]): Promise<string | undefined> => {
+      store = new MemoryObjectStore();
+      await writeSampleArchive(store, { compression: 'none', items });
+      chunks = await chunksOf(store, await readArchive(store, BACKUP));
+      written = [];
+      const { loaded } = await loadAll(chunks);
+      const found = new TableDigest();
+      for (const { bucket, digest } of new Map(written.map((each) => [each.canonicalKey.toString(), each])).values()) found.add(bucket, digest);
+      const control = { signal: new AbortController().signal, throttle: () => Promise.resolve() };
+      return (await findCollision(context(), { schema: sampleSchema, chunks, expiryCutoff: 0 }, { loaded, found }, control))?.canonicalKey.toString();
+    };
+    expect(await collisionIn([...sampleItems(), ...twice])).toBe('{"city":{"S":"twice"},"rank":{"N":"7"}}');
+    expect(await collisionIn(sampleItems())).toBeUndefined();
+    const [one] = twice;
+    expect(await collisionIn([...twice.slice(0, 1), { ...one, item: one?.item ?? {} }])).toBeUndefined();
+    expect(await collisionIn([...twice.slice(0, 1), { item: one?.item ?? {}, expiresAt: 4_000_000_000 }])).toContain('twice');
+  });
+
   it('reads every chunk, once: anything else is not what the manifest says', async () => {
     expect(() => checkReadWhole(manifest, { loaded: new TableDigest(), skipped: new TableDigest() })).toThrow(unproved);
     const lacking = await loadAll(chunks.slice(1));
@@ -107,7 +132,8 @@ describe('a portable restore', () => {
     if (entry === undefined) throw new Error('no chunk');
     const order: unknown[] = [];
     const { backend } = context();
-    const asked: Pick<TableBackend, 'loadItems'> = {
+    const asked: Loader = {
+      capabilities,
       loadItems: (...call) => {
         order.push('load');
         return backend.loadItems(...call);
@@ -125,7 +151,8 @@ describe('a portable restore', () => {
   it('proves a chunk once, however often the backend reads it', async () => {
     const cutoff = 4_000_000_010;
     const entries = await Promise.all(chunks.map((entry) => load(entry, cutoff)));
-    const again: Pick<TableBackend, 'loadItems'> = {
+    const again: Loader = {
+      capabilities,
       loadItems: async (_build, _part, read) => {
         for (let time = 0; time < 3; time++) for await (const _items of read()) if (time === 0) break;
       },

@@ -3,6 +3,7 @@ import { DecodedItem, DomainError, TableDigest, TableRef, TableSchema } from '..
 import { ObjectStore } from '../../storage';
 import { BuildHandle, KeyRange, TableBackend, TableHandle } from '../../tables';
 import { PartSelection } from './part';
+import { Moment, PassingItems } from './passing-items';
 
 /** What every stage of one portable restore works with. */
 export interface RestoreContext {
@@ -32,6 +33,8 @@ export interface LoadProof {
   readonly skipped: TableDigest;
   /** Of a part only, which may write items without some attributes, or not at all: everything that was read. */
   readonly read?: TableDigest;
+  /** Where expired items cannot be read any more: those of `loaded` that may be gone when they are verified. */
+  readonly passing?: PassingItems;
 }
 
 /** Reads the manifest; a backup other than the expected one is an error (somebody moved archives about). */
@@ -60,7 +63,8 @@ export async function loadChunk(
   control: LoadControl,
 ): Promise<LoadProof> {
   const { backend } = context;
-  const chunk = new ChunkLoad(context, schema, entry, expiryCutoff, control.signal);
+  const passes = target.mode === 'build' && !backend.capabilities.expiredItemsReadable;
+  const chunk = new ChunkLoad(context, schema, entry, expiryCutoff, control.signal, passes);
   if (target.mode === 'build') {
     // For the whole chunk: no transaction of the backend is left open while a step waits for its turn.
     await control.throttle({ bytes: entry.raw_bytes, items: entry.items });
@@ -73,7 +77,7 @@ export async function loadChunk(
 }
 
 /** A chunk's items that are to be written, and what reading them to their end proves. */
-class ChunkLoad {
+export class ChunkLoad {
   proof: LoadProof = { loaded: new TableDigest(), skipped: new TableDigest() };
 
   constructor(
@@ -82,6 +86,8 @@ class ChunkLoad {
     private readonly entry: ChunkEntry,
     private readonly expiryCutoff: number,
     private readonly signal: AbortSignal,
+    /** Are items to be watched that may be gone when they are verified? */
+    private readonly passes = false,
   ) {}
 
   /** From the start each time. @param throttle awaited before each batch */
@@ -90,18 +96,20 @@ class ChunkLoad {
     const read = new TableDigest();
     const skipped = new TableDigest();
     const picked = new TableDigest();
+    const passing = this.passes ? new PassingItems(this.expiryCutoff) : undefined;
     for await (const batch of readChunk(store, this.entry, this.schema, this.signal, read)) {
       this.signal.throwIfAborted();
-      const alive = this.choose(batch, skipped, picked);
+      const alive = this.choose(batch, skipped, picked, passing);
       if (throttle) await throttle({ bytes: batch.reduce((sum, item) => sum + item.canonical.length, 0), items: batch.length });
       if (alive.length > 0) yield alive;
       failPoint('restore.load.after-batch');
     }
-    this.proof = selection ? { loaded: picked, skipped, read } : { loaded: difference(read, skipped), skipped };
+    const proof = selection ? { loaded: picked, skipped, read } : { loaded: difference(read, skipped), skipped };
+    this.proof = passing ? { ...proof, passing } : proof;
   }
 
   /** The items that are to be written. Those of a part are digested one by one; otherwise they are all but the skipped ones. */
-  private choose(batch: readonly DecodedItem[], skipped: TableDigest, picked: TableDigest): DecodedItem[] {
+  private choose(batch: readonly DecodedItem[], skipped: TableDigest, picked: TableDigest, passing: PassingItems | undefined): DecodedItem[] {
     const { selection } = this.context;
     const alive: DecodedItem[] = [];
     for (const found of batch) {
@@ -109,7 +117,7 @@ class ChunkLoad {
       if (item === undefined) continue;
       const expired = item.expiresAt !== undefined && item.expiresAt <= this.expiryCutoff;
       if (expired) skipped.add(item.bucket, item.digest);
-      else alive.push(item);
+      else alive.push(passing ? passing.take(item) : item);
       if (selection && !expired) picked.add(item.bucket, item.digest);
     }
     return alive;
@@ -154,16 +162,27 @@ export function readOf({ loaded, skipped, read }: LoadProof): TableDigest {
   return sum;
 }
 
-/** Everything found in the build must add up to what was loaded. */
-export function checkBuiltWhole(loaded: TableDigest, found: TableDigest): void {
-  checkEqual(loaded, found, 'the restored table');
+/** Everything found in the build must add up to what was loaded. @param passing of what was loaded, that may be gone; found is what lives longer than that moment */
+export function checkBuiltWhole(loaded: TableDigest, found: TableDigest, passing?: { readonly items: PassingItems; readonly moment: Moment }): void {
+  if (!passing) {
+    checkEqual(loaded, found, BUILT);
+    return;
+  }
+  const [expected, there] = [passing.items.restOf(loaded.total(), passing.moment), found.total()];
+  if (expected.count !== there.count) throw unproved(`${BUILT} differ from the backup: ${there.count} items instead of ${expected.count}`);
+  if (expected.sum !== there.sum) throw unproved(`${BUILT} differ from the backup: the digest of their ${there.count} items differs`);
+}
+
+const BUILT = 'the restored items';
+
+function unproved(message: string): DomainError {
+  return new DomainError('VerificationFailed', message);
 }
 
 function checkEqual(expected: TableDigest, found: TableDigest, what: string): void {
   if (expected.equals(found)) return;
   const buckets = expected.differingBuckets(found);
-  throw new DomainError(
-    'VerificationFailed',
+  throw unproved(
     `${what} differ from the backup: ${found.itemCount} items instead of ${expected.itemCount}, ${buckets.length} of 256 hash buckets differ (the first: ${buckets[0]})`,
   );
 }

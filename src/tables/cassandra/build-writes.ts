@@ -1,6 +1,7 @@
-import { DecodedItem, DomainError, canonicalItem } from '../../kernel';
+import { DecodedItem, canonicalItem } from '../../kernel';
 import { BulkLoad } from './bulk-writer';
 import { ReadRow } from './codec';
+import { keyCollision } from './errors';
 import { parseInternalName } from './layout';
 import { Content } from './registry';
 import { RowEncoder } from './row-encoder';
@@ -66,10 +67,4 @@ export function sameItem(row: ReadRow, decoded: DecodedItem): boolean {
   const b = decoded.expiresAt === undefined ? undefined : Math.min(decoded.expiresAt, LATEST_EXPIRY);
   const sameExpiry = a === undefined || b === undefined ? a === b : Math.abs(a - b) <= EXPIRY_TOLERANCE_SECONDS;
   return sameExpiry && canonicalItem(row.item).equals(decoded.canonical);
-}
-
-const SHOWN_KEY_CHARACTERS = 300;
-
-export function keyCollision({ canonicalKey: key }: Pick<DecodedItem, 'canonicalKey'>): DomainError {
-  return new DomainError('KeyCollision', `Two different items have the key ${key.toString('utf8').slice(0, SHOWN_KEY_CHARACTERS)}.`);
 }

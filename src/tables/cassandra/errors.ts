@@ -2,7 +2,7 @@ import { errors, types } from 'cassandra-driver';
 import { DomainError } from '../../kernel';
 import { unavailable } from '../backend-errors';
 
-export { tableChanged, tableNotExists, unavailable } from '../backend-errors';
+export { keyCollision, tableChanged, tableNotExists, unavailable } from '../backend-errors';
 
 const { responseErrorCodes: codes } = types;
 /** What passes by itself. */

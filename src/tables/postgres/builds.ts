@@ -8,6 +8,7 @@ import {
   parseUuid,
   sameStructure,
 } from '../../kernel';
+import { keyCollision } from '../backend-errors';
 import { ExpectedRows, NativePart } from '../native-tables';
 import { BuildHandle, OpenBuild, PublishMode, ReadBatches } from '../table-backend';
 import {
@@ -289,13 +290,6 @@ async function compareAndInsert(tx: Connection, content: Content, items: readonl
 
 export function sameRow(a: StoredRow, b: StoredRow): boolean {
   return a.expiresAt === b.expiresAt && a.item.equals(b.item);
-}
-
-const SHOWN_KEY_CHARACTERS = 300;
-
-export function keyCollision({ canonicalKey }: Pick<DecodedItem, 'canonicalKey'>): DomainError {
-  const key = canonicalKey.toString('utf8').slice(0, SHOWN_KEY_CHARACTERS);
-  return new DomainError('KeyCollision', `Two different items have the key ${key}.`);
 }
 
 function conflict(message: string): DomainError {

@@ -1,6 +1,7 @@
 import { DecodedItem, DomainError, TableRef } from '../../kernel';
 import { TableHandle } from '../table-backend';
-import { keyCollision, sameRow } from './builds';
+import { keyCollision } from '../backend-errors';
+import { sameRow } from './builds';
 import { Connection } from './database';
 import { tableChanged } from './errors';
 import { TableRow, lockExclusive, lockShared, requireNoLock } from './registry';
