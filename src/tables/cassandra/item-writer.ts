@@ -10,8 +10,8 @@ import {
   meetsExpected,
 } from '../../kernel';
 import { StoredItem, WriteOptions, WriteResult } from '../table-backend';
-import { atOnce } from './at-once';
 import { isVanished, tableNotExists, unavailable } from './errors';
+import { putIndexed } from './indexed-puts';
 import { KeyedQueue } from './keyed-queue';
 import { Layout, keyValues, parseInternalName } from './layout';
 import { Content } from './registry';
@@ -23,8 +23,6 @@ import { Services, expiryCutoff } from './services';
 const MAX_LOOKS = 50;
 /** A table may be swapped under a write; then it is made again in the new content. */
 const MAX_SWAPS = 5;
-/** Conditional writes on their way at once, of one `putItems`. */
-const CHANGES_AT_ONCE = 64;
 
 /** What a write decides: the item to leave behind, `delete`, or nothing. */
 interface Decision {
@@ -83,8 +81,7 @@ export class ItemWriter {
       const writes = new RowWrites(this.services, content.layout);
       const rows = [...last.values()].map(({ item, expiresAt = null }) => ({ item, expiresAt, key: writes.keyOf(item, expiresAt) }));
       if (content.layout.indexRows) {
-        // Index rows of the items before must be found.
-        await atOnce(rows, CHANGES_AT_ONCE, ({ item, expiresAt }) => this.putOne(content, item, expiresAt));
+        await putIndexed(writes, content.layout, rows, ({ item, expiresAt }) => this.putOne(content, item, expiresAt));
         return;
       }
       const { keyspace = '' } = parseInternalName(content.layout.cqlName) ?? {};

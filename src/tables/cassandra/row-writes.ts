@@ -51,19 +51,32 @@ export class RowWrites {
 
   /** Writes the item over the row that was found. @returns was the row still so? */
   async putIfUnchanged(found: FoundRow, item: Item, expiresAt: number | null): Promise<boolean> {
+    return this.swap(this.putOver(found, item, expiresAt));
+  }
+
+  /** The same with several rows of one partition: all of them are written, or none. */
+  async putAllIfUnchanged(puts: readonly { readonly found: FoundRow; readonly item: Item; readonly expiresAt: number | null }[]): Promise<boolean> {
+    return this.swap(puts.flatMap(({ found, item, expiresAt }) => this.putOver(found, item, expiresAt)));
+  }
+
+  private putOver(found: FoundRow, item: Item, expiresAt: number | null): Statement[] {
     checkExpiry(expiresAt);
     const ttl = this.ttl(expiresAt);
     // It has expired by the time that it would be written: as if it had been there and were gone.
-    if (ttl === undefined) return this.deleteIfUnchanged(found);
+    if (ttl === undefined) return this.deletion(found);
     const cells = encodeCells(this.layout, item);
     const { query, params } = this.update(this.layout.baseRow, found.key, cells, ttl);
     const statements = [{ query: `${query} IF ${this.condition()}`, params: [...params, ...found.cells] }];
-    return this.swap([...statements, ...this.marker(found.key, ttl), ...this.indexChanges(found, item, cells, ttl)]);
+    return [...statements, ...this.marker(found.key, ttl), ...this.indexChanges(found, item, cells, ttl)];
   }
 
   async deleteIfUnchanged(found: FoundRow): Promise<boolean> {
+    return this.swap(this.deletion(found));
+  }
+
+  private deletion(found: FoundRow): Statement[] {
     const query = `DELETE FROM ${this.layout.cqlName} WHERE ${this.layout.baseRow} IF ${this.condition()}`;
-    return this.swap([{ query, params: [...found.key, ...found.cells] }, ...this.indexChanges(found, undefined, [], 0)]);
+    return [{ query, params: [...found.key, ...found.cells] }, ...this.indexChanges(found, undefined, [], 0)];
   }
 
   /** The statements that write an item whatever is there; only for tables without index rows. */

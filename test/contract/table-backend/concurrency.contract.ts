@@ -1,4 +1,4 @@
-import { Expected } from '../../../src/kernel';
+import { Expected, Item } from '../../../src/kernel';
 import { StoredItem } from '../../../src/tables';
 import { INDEXED, MakeHarness, code, freshTable, n, plainItem, s, scanAll, useHarness } from './harness';
 
@@ -68,6 +68,21 @@ export function describeConcurrency(make: MakeHarness): void {
       );
       const left = await scanAll(backend, ref);
       expect(left.length === 0 || (left.length === 1 && left[0]?.get('v')?.value === 'whole')).toBe(true);
+    });
+
+    it('overlapping batches leave every item whole, and indexes that say so', async () => {
+      const { backend, open } = harness();
+      const other = await open();
+      const ref = await freshTable(backend, INDEXED);
+      const batch = (by: number): StoredItem[] =>
+        Array.from({ length: 60 }, (_each, index) => ({ item: plainItem('a', index, { i: n(by * 100 + index), by: n(by) }), expiresAt: undefined }));
+      await Promise.all(Array.from({ length: 4 }, (_each, by) => (by % 2 ? backend : other).putItems(ref, batch(by))));
+      const items = await scanAll(backend, ref);
+      expect(items).toHaveLength(60);
+      for (const item of items) expect(Number(item.get('i')?.value)).toBe(Number(item.get('by')?.value) * 100 + Number(item.get('r')?.value));
+      const indexed = await backend.query(ref, { hashValue: plainItem('a', 0), indexName: 'by_i', forward: true, limit: 1000, consistent: true });
+      const values = (list: readonly Item[]): string[] => list.map((item) => String(item.get('i')?.value)).sort();
+      expect(values(indexed.items)).toEqual(values(items));
     });
 
     it('overlapping batches do not get in each other’s way', async () => {

@@ -49,4 +49,8 @@ module.exports = [
   ...rows('src/gateway/tables.ts', 'test/e2e/cassandra.e2e-spec.ts', [
     ['cassandra-not-chosen', 'the setting chooses what keeps the tables', "if (settings.tablesBackend === 'postgresql') return naming(", "if (settings.port >= 0) return naming(", 'restore on each other, item by item: from PostgreSQL on Cassandra'],
   ]),
+  ...rows('src/tables/cassandra/indexed-puts.ts', CONTRACT, [
+    ['cassandra-puts-given-up', 'many puts together lose none to somebody else’s', 'if (group.length > 1 && (await putTogether(writes, group))) continue;', 'if (group.length > 1 && ((await putTogether(writes, group)) || true)) continue;', 'leave every item whole'],
+    ['cassandra-puts-unlooked', 'an index row goes with the item that it was of', 'found: await writes.find(put.item)', 'found: { ...(await writes.find(put.item)), item: undefined }', 'leave every item whole'],
+  ]),
 ];
