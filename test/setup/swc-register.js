@@ -7,7 +7,7 @@ const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs'
 const Module = require('node:module');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
-const { usePack, writePackAtExit } = require('./module-pack.js');
+const { usePack, usePackOfRun, writePackAtExit } = require('./module-pack.js');
 
 const options = {
   jsc: {
@@ -42,5 +42,6 @@ function compile(source, filename) {
 Module._extensions['.ts'] = (module, filename) => module._compile(compile(readFileSync(filename, 'utf8'), filename), filename);
 
 const { MODULE_PACK, MODULE_PACK_OUT } = process.env;
-if (MODULE_PACK) usePack(MODULE_PACK);
 if (MODULE_PACK_OUT) writePackAtExit(MODULE_PACK_OUT);
+else if (MODULE_PACK) usePack(MODULE_PACK);
+else if (process.env.TEST_RUN_DIR) usePackOfRun(process.env.TEST_RUN_DIR);
