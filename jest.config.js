@@ -29,6 +29,7 @@ module.exports = {
   globalTeardown: '<rootDir>/test/setup/global-teardown.js',
   // For a machine with much else to do: no test is about time.
   testTimeout: 240000,
-  maxWorkers: 2,
+  // One more than the cores of a small machine: tests of gateways wait about half of their time, for leases and for other processes.
+  maxWorkers: 3,
   reporters: ['default', '<rootDir>/test/setup/summary-reporter.js'],
 };

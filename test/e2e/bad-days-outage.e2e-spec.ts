@@ -31,7 +31,7 @@ class GatewayProcess {
     const gateway = new GatewayProcess(
       spawn(process.execPath, ['-r', join(ROOT, 'test/setup/swc-register.js'), 'src/gateway/main.ts'], {
         cwd: ROOT,
-        env: { PATH: process.env['PATH'], PORT: '0', DEV_TOKENS: 'demo-token=demo:member', ...env },
+        env: { PATH: process.env['PATH'], TEST_RUN_DIR: process.env['TEST_RUN_DIR'], PORT: '0', DEV_TOKENS: 'demo-token=demo:member', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
     );

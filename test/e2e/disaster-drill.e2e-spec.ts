@@ -92,7 +92,7 @@ shell.on('exit', (code) => process.exit(code ?? 1));
     expect(script).not.toContain('/mnt');
     const path = join(folder, 'drill.sh');
     await writeFile(path, `set -eu\ntrap 'kill $GATEWAY 2>/dev/null || true' EXIT\nGATEWAY=\n${script}\nGATEWAY=\necho "the drill is over"\n`);
-    const env = { PATH: `${join(folder, 'bin')}:${process.env.PATH ?? ''}`, HOME: process.env.HOME ?? '/', TMPDIR: folder, LOG_LEVEL: 'error' };
+    const env = { TEST_RUN_DIR: process.env.TEST_RUN_DIR, PATH: `${join(folder, 'bin')}:${process.env.PATH ?? ''}`, HOME: process.env.HOME ?? '/', TMPDIR: folder, LOG_LEVEL: 'error' };
     // What it prints goes to a file: a pipe would be open for as long as a gateway that is deaf to signals.
     const output = await open(join(folder, 'output'), 'w');
     const shell = spawn('bash', [path], { cwd: folder, env, detached: true, stdio: ['ignore', output.fd, output.fd] });
