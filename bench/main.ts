@@ -1,6 +1,8 @@
 import { ApiClient } from '../demo/api-client';
 import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from '../demo/deployment';
 import { benchAuthentication } from './auth';
+import { benchCassandra } from './cassandra';
+import { cassandraMarkdown } from './cassandra-report';
 import { Cluster, findDebianPostgres } from './cluster';
 import { Latency, measureGetItem } from './latency';
 import { peakMemoryMiB } from './memory';
@@ -13,7 +15,7 @@ import { PostgresTools, SOURCE_DATABASE, countRows, physicalTable } from './thei
 /**
  * The bench: our backup and restore beside pg_dump and pg_restore of the same table, on one server, in turns; peak memory at two sizes;
  * latency of get_item while a backup runs. `--quick`: small sizes, one pair each; `--json`: one object as the last line. With the word `auth`: what
- * authentication costs, instead; with the word `swift`: uploads beside python-swiftclient's.
+ * authentication costs, instead; with the word `swift`: uploads beside python-swiftclient's; with the word `cassandra`: tables in Cassandra, beside DSBulk and cqlsh.
  */
 const quick = process.argv.includes('--quick');
 const SIZES = quick
@@ -176,6 +178,12 @@ async function stopAll(): Promise<void> {
 
 async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)));
+  const json = process.argv.includes('--json');
+  if (process.argv.includes('cassandra')) {
+    const report = await benchCassandra(quick, running).finally(stopAll);
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : cassandraMarkdown(report));
+    return;
+  }
   if (process.argv.includes('swift')) {
     process.stdout.write(`${await benchSwift(quick, running).finally(stopAll)}\n`);
     return;
@@ -187,7 +195,7 @@ async function main(): Promise<void> {
   const bin = findDebianPostgres();
   if (bin === undefined) throw new Error("it needs Debian's PostgreSQL with its client tools: apt-get install postgresql");
   const report = await run(bin);
-  process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(report)}\n` : markdown(report));
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : markdown(report));
 }
 
 main().catch((error: unknown) => {

@@ -1,0 +1,221 @@
+import { rm } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { ApiClient } from '../demo/api-client';
+import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from '../demo/deployment';
+import { EmbeddedServer } from '../src/database';
+import { throwFramesAway } from './cassandra-frames';
+import { BenchNode, PeerRun, Peers, cpuSeconds } from './cassandra-node';
+import { CassandraReport, Turn, summarise } from './cassandra-report';
+import { Latency, measureGetItem } from './latency';
+import { peakMemoryMiB } from './memory';
+import { JobRun, backUp, restore } from './ours';
+import { BenchTable, generatedTable } from './tables';
+
+const GET_ITEMS_PER_SECOND = 100;
+const IDLE_SECONDS = 10;
+const SMALL_ITEMS = 100_000;
+/** As many rows of one partition as keep below the server's limit for a batch; as few queries as keep it busy. */
+const DSBULK_BEST = ['--batch.mode', 'REPLICA_SET', '--batch.maxBatchStatements', '40', '--batch.maxSizeInBytes', '40000', '-maxConcurrentQueries', '64'];
+
+interface Sizes {
+  readonly items: number;
+  readonly rounds: number;
+  /** Also measured for memory, if it is not 0. */
+  readonly largeItems: number;
+}
+
+/**
+ * `npm run bench -- cassandra`: a table in MagnetoDB's layout, backed up and restored by us, DSBulk and cqlsh COPY in turns, beside the reading of raw frames that
+ * are thrown away; peak memory at two or three sizes; latency of get_item. `--items N`, `--rounds N`, `--large N` (memory at that size, too), `--quick`, `--json`.
+ * @param stops gets what an interrupted bench must stop, last things first
+ */
+export async function benchCassandra(quick: boolean, stops: { stop(): Promise<void> }[]): Promise<CassandraReport> {
+  const sizes: Sizes = { items: numberAfter('--items', quick ? 20_000 : 1_000_000), rounds: numberAfter('--rounds', quick ? 1 : 3), largeItems: numberAfter('--large', 0) };
+  say('Starting Cassandra and PostgreSQL, and fetching DSBulk and cqlsh if they are not there');
+  const node = await BenchNode.start();
+  stops.unshift(node);
+  const database = await EmbeddedServer.start({ dataDir: join(node.folder, 'postgres') });
+  stops.unshift(database);
+  return new CassandraBench(node, database.url, stops, sizes).run();
+}
+
+class CassandraBench {
+  private readonly table: BenchTable;
+  private readonly peers: Peers;
+
+  constructor(
+    private readonly node: BenchNode,
+    private readonly databaseUrl: string,
+    private readonly stops: { stop(): Promise<void> }[],
+    private readonly sizes: Sizes,
+  ) {
+    this.table = generatedTable(sizes.items);
+    this.peers = new Peers(node);
+  }
+
+  async run(): Promise<CassandraReport> {
+    const loadBefore = loadavg()[0] ?? 0;
+    await this.peers.prepare();
+    const loadPerSecond = await this.load(this.table);
+    const { reads, writes } = await this.speeds();
+    const memory = [];
+    for (const items of [...new Set([Math.min(SMALL_ITEMS, this.sizes.items), this.sizes.items, ...(this.sizes.largeItems === 0 ? [] : [this.sizes.largeItems])])]) {
+      memory.push({ items, mebibytes: await this.memory(items) });
+    }
+    // On a machine with too much else to do calls may fail: that is said, and the rest stays measured.
+    const latency = await this.latency().catch((error: unknown) => {
+      say(`get_item could not be measured: ${String(error)}`);
+      return undefined;
+    });
+    const machine = `${cpus().length} cores, load ${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} afterwards`;
+    return summarise({ machine, items: this.sizes.items, loadPerSecond, reads, writes, memory, latency });
+  }
+
+  private async withGateway<T>(work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
+    const gateway = await Deployment.start('bench', { DATABASE_URL: this.databaseUrl, ...this.node.settings });
+    this.stops.unshift(gateway);
+    try {
+      return await work(gateway, new ApiClient(gateway.url, DEMO_TOKEN, DEMO_PROJECT));
+    } catch (error) {
+      say(gateway.output());
+      throw error;
+    } finally {
+      this.stops.splice(this.stops.indexOf(gateway), 1);
+      await gateway.stop();
+    }
+  }
+
+  private load(table: BenchTable): Promise<number> {
+    return this.withGateway(async (_gateway, api) => {
+      await api.createTable(table.definition);
+      const began = performance.now();
+      const { processed } = await api.bulkLoad(table.name, table.generate());
+      if (processed !== table.items) throw new Error(`bulk_load stored ${processed} of ${table.items} items`);
+      const perSecond = Math.round((table.items * 1000) / (performance.now() - began));
+      say(`${table.name}: loaded, ${perSecond} items/s`);
+      return perSecond;
+    });
+  }
+
+  /** In turns, on one gateway; what others load is dropped again. */
+  private speeds(): Promise<{ reads: Turn[]; writes: Turn[] }> {
+    return this.withGateway(async (gateway, api) => {
+      const reads: Turn[] = [];
+      const writes: Turn[] = [];
+      const at = await this.node.physical(DEMO_PROJECT, this.table.name);
+      const folder = (name: string): string => join(this.node.folder, name);
+      const read = async (name: string, work: () => Promise<Partial<PeerRun> & Pick<PeerRun, 'seconds'>>): Promise<void> => {
+        reads.push(await this.turn(name, work));
+      };
+      const job = async (work: () => Promise<JobRun>): Promise<PeerRun & { stages: JobRun['stages']; source: string }> => {
+        const before = cpuSeconds(gateway.pid);
+        const { seconds, stages, source } = await work();
+        return { seconds, reported: 0, cpuSeconds: cpuSeconds(gateway.pid) - before, stages, source };
+      };
+      let source = '';
+      await this.limit(at);
+      for (let round = 0; round < this.sizes.rounds; round++) {
+        await read('limit', () => this.limit(at));
+        await read('ours', async () => {
+          const run = await job(() => backUp(api, this.databaseUrl, this.table.name));
+          source = run.source;
+          return run;
+        });
+        for (const format of ['json', 'csv'] as const) {
+          await rm(folder(format), { recursive: true, force: true });
+          await read(`dsbulk ${format}`, () => this.peers.dsbulk('unload', at, format, folder(format)));
+        }
+      }
+      await read('copy', () => this.peers.copy('TO', at, folder('copy.csv')));
+
+      const write = async (name: string, work: (copy: { keyspace: string; table: string }) => Promise<PeerRun>): Promise<void> => {
+        const copy = { keyspace: at.keyspace, table: `copy_${name.replaceAll(' ', '_')}` };
+        await this.node.likeOf(at.keyspace, at.table, copy.table);
+        writes.push(await this.turn(name, () => work(copy)));
+        await this.check(copy);
+        await this.node.client.execute(`DROP TABLE "${copy.keyspace}"."${copy.table}"`);
+      };
+      for (let round = 0; round < this.sizes.rounds; round++) {
+        writes.push(
+          await this.turn('ours', async () => job(() => restore(api, this.databaseUrl, `restored_${round}`, source))),
+        );
+        await this.check(await this.node.physical(DEMO_PROJECT, `restored_${round}`));
+        await api.dropTable(`restored_${round}`);
+        await write('dsbulk best', (copy) => this.peers.dsbulk('load', copy, 'csv', folder('csv'), DSBULK_BEST));
+      }
+      await write('dsbulk default', (copy) => this.peers.dsbulk('load', copy, 'csv', folder('csv')));
+      await write('copy', (copy) => this.peers.copy('FROM', copy, folder('copy.csv')));
+      return { reads, writes };
+    });
+  }
+
+  private async turn(name: string, work: () => Promise<Partial<Turn> & Pick<Turn, 'seconds'>>): Promise<Turn> {
+    const before = cpuSeconds(this.node.pid);
+    const { seconds, reported = 0, cpuSeconds: used = 0, stages } = await work();
+    const server = cpuSeconds(this.node.pid) - before;
+    const perSecond = reported === 0 ? this.sizes.items / seconds : reported;
+    const turn: Turn = { name, seconds, reported, perSecond, cpuSeconds: used, serverCpuSeconds: server, ...(stages ? { stages } : {}) };
+    say(`${name}: ${Math.round(perSecond)} rows/s in ${seconds.toFixed(1)} s; CPU s: ${used.toFixed(1)}, the server's ${server.toFixed(1)}${stages ? `; ${JSON.stringify(stages)}` : ''}`);
+    return turn;
+  }
+
+  private async limit({ keyspace, table }: { keyspace: string; table: string }): Promise<{ seconds: number; cpuSeconds: number }> {
+    const [began, used] = [performance.now(), process.cpuUsage()];
+    const columns = '"u_device", "u_seq", token("u_device"), TTL(attr_exist), TTL(dyn_attr_typ), dyn_attr_typ, dyn_attr_dat';
+    const rows = await throwFramesAway(this.node.port, `"${keyspace}"."${table}"`, '"u_device"', columns);
+    if (rows !== this.sizes.items) throw new Error(`${rows} rows were read instead of ${this.sizes.items}`);
+    const { user, system } = process.cpuUsage(used);
+    return { seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6 };
+  }
+
+  /** What was loaded is all there. */
+  private async check({ keyspace, table }: { keyspace: string; table: string }): Promise<void> {
+    const rows = await throwFramesAway(this.node.port, `"${keyspace}"."${table}"`, '"u_device"', '"u_device"');
+    if (rows !== this.sizes.items) throw new Error(`${rows} rows were loaded into ${table} instead of ${this.sizes.items}`);
+  }
+
+  /** Peak of a fresh gateway that makes one backup and one restore. */
+  private async memory(items: number): Promise<{ backup: number; both: number }> {
+    const table = generatedTable(items);
+    if (items !== this.sizes.items) await this.load(table);
+    return this.withGateway(async (gateway, api) => {
+      const { source } = await backUp(api, this.databaseUrl, table.name);
+      const backup = peakMemoryMiB(gateway.pid);
+      await restore(api, this.databaseUrl, `memory_${items}`, source);
+      const both = peakMemoryMiB(gateway.pid);
+      await api.dropTable(`memory_${items}`);
+      say(`${table.name}: peak memory ${backup} MiB after a backup, ${both} after a restore, too`);
+      return { backup, both };
+    });
+  }
+
+  private latency(): Promise<{ idle: Latency; duringBackup: Latency }> {
+    return this.withGateway(async (gateway, api) => {
+      const during = async (work: () => Promise<unknown>): Promise<Latency> => {
+        let ended = false;
+        const working = work().finally(() => (ended = true));
+        const latency = await measureGetItem(gateway.url, this.table, GET_ITEMS_PER_SECOND, () => ended);
+        await working;
+        return latency;
+      };
+      const pause = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1000));
+      await during(() => pause(3));
+      const idle = await during(() => pause(IDLE_SECONDS));
+      const duringBackup = await during(() => backUp(api, this.databaseUrl, this.table.name));
+      say(`get_item, p50 / p99 ms: idle ${idle.p50} / ${idle.p99}, during a backup ${duringBackup.p50} / ${duringBackup.p99}`);
+      return { idle, duringBackup };
+    });
+  }
+}
+
+function numberAfter(name: string, otherwise: number): number {
+  const words = process.argv.flatMap((argument) => argument.split('='));
+  const value = words.includes(name) ? Number(words[words.indexOf(name) + 1]) : otherwise;
+  if (!Number.isInteger(value) || value < 0) throw new Error(`${name} wants a number`);
+  return value;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
