@@ -1,7 +1,7 @@
 import { TableDigest, bucketOf, canonicalItem, canonicalKey, digestHex, itemDigest, parseItem, schemaFromJson } from '../src/kernel';
 import { ApiClient, Backup, Progress, RestoreJob } from './api-client';
 import { CassandraScenery } from './cassandra-scenery';
-import { CITIES_TABLE, TABLE_NAME, cityItems } from './cities';
+import { CITIES_TABLE, TABLE_NAME, WireItem, cityItems } from './cities';
 import { OpenstackScenery } from './openstack-scenery';
 import { Party, PlainScenery, Scenery } from './scenery';
 
@@ -31,6 +31,8 @@ interface Report {
   readonly phases: readonly Phase[];
 }
 
+/** Items of one call of `bulk_load`. */
+const LOADED_AT_ONCE = 20_000;
 const json = process.argv.includes('--json');
 const limitArgument = process.argv.find((argument) => argument.startsWith('--items='));
 const itemLimit = limitArgument === undefined ? Infinity : Number(limitArgument.slice('--items='.length));
@@ -74,11 +76,7 @@ async function play(scenery: Scenery): Promise<Report> {
     const here = first.api;
     await here.createTable(CITIES_TABLE);
     const structure = await structureOf(here);
-    await timed(phases, 'load', async () => {
-      const answer = await here.bulkLoad(TABLE_NAME, cityItems(itemLimit));
-      if (answer.failed > 0 || answer.unprocessed > 0) throw new Error(`bulk_load left items out: ${JSON.stringify(answer)}`);
-      return answer.processed;
-    });
+    await timed(phases, 'load', () => load(here));
     const backup = await timed(phases, 'back up', () => backUp(here), (done) => done.item_count ?? 0);
     const location = backup.links.find((link) => link.rel === 'location')?.href ?? '';
     await here.dropTable(TABLE_NAME);
@@ -108,6 +106,24 @@ async function play(scenery: Scenery): Promise<Report> {
     for (const party of parties) say(party.output());
     throw error;
   }
+}
+
+/** In several calls, since a client waits for the answer of one no longer than five minutes. */
+async function load(api: ApiClient): Promise<number> {
+  let loaded = 0;
+  let part: WireItem[] = [];
+  const store = async (): Promise<void> => {
+    const answer = await api.bulkLoad(TABLE_NAME, part);
+    if (answer.failed > 0 || answer.unprocessed > 0) throw new Error(`bulk_load left items out: ${JSON.stringify(answer)}`);
+    loaded += answer.processed;
+    part = [];
+  };
+  for (const item of cityItems(itemLimit)) {
+    part.push(item);
+    if (part.length === LOADED_AT_ONCE) await store();
+  }
+  if (part.length > 0) await store();
+  return loaded;
 }
 
 async function backUp(api: ApiClient): Promise<Backup> {

@@ -11,7 +11,7 @@ import { watchOver } from './services';
 
 /** The queue that oslo.messaging's listeners read. */
 const QUEUE = 'notifications.info';
-const NOTIFIED_SECONDS = 60;
+const NOTIFIED_SECONDS = 180;
 const USER_DOMAIN = { id: 'default' };
 
 /** A cloud of its own: servers below a folder, and a gateway that uses them. */
