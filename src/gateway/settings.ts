@@ -68,6 +68,9 @@ export class GatewaySettings {
   @Matches(/^[a-zA-Z0-9_.-]+:[1-9][0-9]?$/, { each: true, ...is('a list of data centre:copies') })
   cassandraReplication: string[] = [];
 
+  @Setting('CASSANDRA_FRAME_LANE', 'boolean', 'Backups read frames of bytes in a thread of their own, at a small part of the processor time; false: by the driver')
+  cassandraFrameLane = true;
+
   @Setting('OBJECTS_URL', 'text', 'Root of the deployment\'s own object store: `file:///…`, or a Swift ([OpenStack](openstack.md#swift)): `swift://container`, found in Keystone\'s catalogue, or `swift+https://host/v1/account/container`; `{project}` in it gives each project a container of its own', '`DATA_DIR/objects`')
   @IsOptional() @Matches(/^(file:\/\/\/|swift(\+https?)?:\/\/[^/])[^\s]*$/, is('file:///… with an absolute path, swift://container or swift+https://host/v1/account/container'))
   objectsUrl: string | undefined = undefined;

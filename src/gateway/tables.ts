@@ -19,6 +19,7 @@ export async function cassandraOptions(settings: GatewaySettings): Promise<Cassa
     contactPoints: settings.cassandraContactPoints,
     dataCenter: settings.cassandraDataCenter,
     consistency: settings.cassandraConsistency,
+    frameLane: settings.cassandraFrameLane,
     ...(username === undefined || password === undefined ? {} : { credentials: { username, password } }),
     ...(tls ? { tls } : {}),
     ...(replication.length === 0 ? {} : { replication: { class: 'NetworkTopologyStrategy', ...Object.fromEntries(replication) } }),

@@ -1,11 +1,13 @@
 import { TableRef } from '../../kernel';
 import { PartedTableBackend } from '../parted-table-backend';
 import { KeyRange, ReadRangeOptions, SplitOptions, TableBackend, TableHandle } from '../table-backend';
+import { DriverBlockPages } from './block-pages';
 import { Builds } from './builds';
 import { BulkWriter } from './bulk-writer';
 import { connectError } from './connect-errors';
 import { Contents } from './contents';
 import { domainError } from './errors';
+import { FrameBlockPages } from './frames/frame-block-pages';
 import { ItemReader } from './item-reader';
 import { ItemWriter } from './item-writer';
 import { Merges } from './merges';
@@ -44,7 +46,9 @@ export async function createCassandraTableBackend(options: CassandraTableBackend
 
 function backendOf(services: Services): TableBackend {
   const { registry, session, gate } = services;
-  const reader = new RangeReader(services);
+  const driverPages = new DriverBlockPages(session);
+  const frames = services.options.frameLane ? new FrameBlockPages(session.laneOptions, driverPages) : undefined;
+  const reader = new RangeReader(services, frames ?? driverPages);
   const splitter = new RangeSplitter(services, reader);
   const tables = new TableAdmin(services, splitter);
   const locks = new TableLocks(services);
@@ -80,6 +84,7 @@ function backendOf(services: Services): TableBackend {
       ping: async () => void (await session.now()),
       close: async () => {
         await gate.close();
+        await frames?.close();
         await session.close();
       },
     },

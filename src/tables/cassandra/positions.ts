@@ -1,7 +1,6 @@
 import { types } from 'cassandra-driver';
 import { validationError } from '../../kernel';
 import { Layout } from './layout';
-import { Values } from './session';
 
 /** Where a range begins or ends, or a reader has come to: behind all of a token, or behind one row. */
 export type Position = { readonly token: bigint } | { readonly hash: Buffer; readonly range: Buffer | undefined };
@@ -14,7 +13,7 @@ export type Extent =
 /** A statement's conditions that read part of a table, and their parameters. */
 export interface Slice {
   readonly where: string;
-  readonly params: Values;
+  readonly params: readonly unknown[];
   readonly extent: Extent;
 }
 

@@ -1,6 +1,7 @@
 import { Client, Host, policies, types } from 'cassandra-driver';
 import { unavailable } from './errors';
 import { ResolvedOptions } from './options';
+import type { LaneOptions } from './frames/lane-messages';
 import { Ring } from './ring';
 
 export type Values = readonly unknown[];
@@ -149,6 +150,12 @@ export class Session {
   /** @param now of a row that has just been read */
   heardNow(now: number): void {
     this.clockOffset = now - Date.now();
+  }
+
+  /** How a lane beside the driver reaches the nodes, and reads from them. */
+  get laneOptions(): LaneOptions {
+    const { credentials, tls, requestTimeoutMillis } = this.options;
+    return { credentials, tls, connectMillis: CONNECT_MILLIS, requestMillis: requestTimeoutMillis, consistency: this.consistency };
   }
 
   get requestTimeoutMillis(): number {
