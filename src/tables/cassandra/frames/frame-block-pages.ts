@@ -34,8 +34,8 @@ export class FrameBlockPages implements BlockPages {
   constructor(
     private readonly options: LaneOptions,
     private readonly driver: BlockPages,
-    /** For one that reads and throws away. */
-    private readonly throwAway = false,
+    /** Node's own options for the thread, beside the process's. */
+    private readonly execArgv: readonly string[] = [],
   ) {}
 
   async read(request: BlockRequest, ask: PageAsk): Promise<BlockPage> {
@@ -68,7 +68,6 @@ export class FrameBlockPages implements BlockPages {
       ...{ id, address, schema, cqlName, indexRows, digestOnly, blockBytes, cutoff, fetchSize, pageState },
       where: slice.where,
       values: slice.params.map(valueBytes),
-      throwAway: this.throwAway,
     };
     return new Promise((resolve, reject) => {
       if (this.closed) return reject(new Error('the lane is closed'));
@@ -84,6 +83,7 @@ export class FrameBlockPages implements BlockPages {
     try {
       const lane: Lane = openLane(
         this.options,
+        this.execArgv,
         (reply) => this.answered(reply),
         (error) => {
           if (this.lane === lane) void this.end(error);

@@ -22,8 +22,6 @@ export interface LaneRequest extends LineOptions {
   readonly values: readonly Uint8Array[];
   readonly fetchSize: number;
   readonly pageState: string | undefined;
-  /** Instead of making lines, look at nothing: what a reader that costs nothing would reach. */
-  readonly throwAway?: boolean;
 }
 
 /** What became of it. */

@@ -3,9 +3,9 @@ import { TableSchema, isDomainError } from '../../../kernel';
 import { Layout } from '../layout';
 import { LaneFailure, LaneOptions, LanePage, LaneReply, LaneRequest } from './lane-messages';
 import { NodeConnection, TooMuch } from './node-connection';
-import { EncodedPage, PageLines } from './page-lines';
+import { PageLines } from './page-lines';
 import { expectedTypes } from './raw-row';
-import { Frame, PageHead, ServerError, pageHeadOf } from './wire';
+import { ServerError, pageHeadOf } from './wire';
 
 const MOST_TABLES = 100;
 
@@ -45,8 +45,7 @@ export class LaneServer {
     const execution = { consistency: this.options.consistency, values, pageSize, pageState: pageState === undefined ? undefined : Buffer.from(pageState, 'hex') };
     return connection.execute(query, execution, (frame) => {
       const head = pageHeadOf(frame);
-      const page = request.throwAway === true ? thrownAway(frame, head) : lines.encode(frame.body, head, request);
-      return { ...page, pageState: head.pageState?.toString('hex') };
+      return { ...lines.encode(frame.body, head, request), pageState: head.pageState?.toString('hex') };
     });
   }
 
@@ -80,10 +79,6 @@ export class LaneServer {
     });
     return made;
   }
-}
-
-function thrownAway({ body }: Frame, { rows }: PageHead): EncodedPage {
-  return { blocks: [], rows, bytes: body.length, last: undefined };
 }
 
 /** The memory of lines changes hands. */

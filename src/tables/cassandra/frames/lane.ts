@@ -15,15 +15,17 @@ export interface Lane {
 }
 
 /** @param onEnd the lane has ended by itself */
-export function openLane(options: LaneOptions, onReply: (reply: LaneReply) => void, onEnd: (error: Error) => void): Lane {
+export function openLane(options: LaneOptions, execArgv: readonly string[], onReply: (reply: LaneReply) => void, onEnd: (error: Error) => void): Lane {
   const file = require.resolve('./lane-worker');
-  // A thread of its own loads compiled files, and sources only where the process itself does so without help.
-  const loads = file.endsWith('.js') || process.execArgv.some((argument) => argument === '-r' || argument === '--require');
-  return loads ? inThread(file, options, onReply, onEnd) : here(options, onReply);
+  // A thread loads compiled files; sources only with the help that the process itself was started with.
+  const all = [...process.execArgv, ...execArgv];
+  const loads = file.endsWith('.js') || all.some((argument) => argument === '-r' || argument === '--require');
+  if (!loads) return here(options, onReply);
+  const worker = new Worker(file, { workerData: options, resourceLimits: LIMITS, name: 'cassandra-frames', ...(execArgv.length > 0 ? { execArgv: all } : {}) });
+  return inThread(worker, onReply, onEnd);
 }
 
-function inThread(file: string, options: LaneOptions, onReply: (reply: LaneReply) => void, onEnd: (error: Error) => void): Lane {
-  const worker = new Worker(file, { workerData: options, resourceLimits: LIMITS, name: 'cassandra-frames' });
+function inThread(worker: Worker, onReply: (reply: LaneReply) => void, onEnd: (error: Error) => void): Lane {
   worker.on('message', onReply);
   worker.on('error', (error) => onEnd(error instanceof Error ? error : new Error(String(error))));
   worker.on('exit', () => onEnd(new Error('the thread of the lane ended')));

@@ -172,7 +172,7 @@ export class NodeConnection {
 
 function connected(address: string, { tls, connectMillis }: NodeOptions): Promise<Socket> {
   const colon = address.lastIndexOf(':');
-  const [host, port] = [address.slice(0, colon), Number(address.slice(colon + 1))];
+  const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))];
   return new Promise((resolve, reject) => {
     // As the driver does it: whether a certificate is looked at is for the options to say.
     const socket = tls ? connectTls({ rejectUnauthorized: false, ...tls, host, port }) : connectPlain({ host, port });
