@@ -8,6 +8,9 @@ const NODES = ['a', 'b', 'c'] as const;
 export type NodeName = (typeof NODES)[number];
 const HOSTS: Readonly<Record<NodeName, string>> = { a: '127.0.0.1', b: '127.0.0.2', c: '127.0.0.3' };
 
+/** Small, with system tables that outlive a kill, and patient with each other on a machine with much else to do. */
+const SETTINGS = { CASS_HEAP: '320M', CASS_UNSAFE: 'false', CASS_RING_DELAY_MS: '120000' };
+
 /** Three nodes on addresses of their own of the loopback interface. */
 export class CassandraCluster {
   private constructor(
@@ -60,6 +63,3 @@ export class CassandraCluster {
     await Promise.all(NODES.map((name) => stopNode(name, { kill: true })));
   }
 }
-
-/** Small, and with system tables that outlive a kill. */
-const SETTINGS = { CASS_HEAP: '320M', CASS_UNSAFE: 'false' };

@@ -31,7 +31,7 @@ launch() {
     -Dcassandra.settings.ssl_storage_port="$(free_port)" \
     "${settings[@]}" \
     -Dcassandra.skip_wait_for_gossip_to_settle=0 \
-    -Dcassandra.ring_delay_ms=100 \
+    -Dcassandra.ring_delay_ms="${CASS_RING_DELAY_MS:-100}" \
     -Dcassandra.superuser_setup_delay_ms=0 \
     -Dcassandra.size_recorder_interval="${CASS_SIZES_SECONDS:-300}" \
     -Dcassandra.unsafesystem="${CASS_UNSAFE:-true}" \
