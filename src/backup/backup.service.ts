@@ -13,6 +13,7 @@ import { BackupCatalogue, TableScope } from './backup-catalogue';
 import { BackupEntity } from './backup.entity';
 import { BACKUP_OPTIONS, BackupOptions } from './backup.options';
 import { BackupQuota } from './backup-quota';
+import { checkForgettable, removesObjects } from './backup-removal';
 import { BACKUP_USERS, BackupUsers } from './backup-users';
 import { CLOCK, STRATEGY_CONFIG } from './tokens';
 import { Replay, RequestTokens, TokenUse, tokenConflict } from './request-tokens';
@@ -178,12 +179,13 @@ export class BackupService {
   /**
    * Deletes a backup, or cancels and removes one that is being made. Again: the same answer.
    * @param strategy as given: the credentials of an outside place. What is being made is removed with those that it is made with.
-   * @throws DomainError BackupNotExists; ConflictError if it is protected, or running restores read it; ValidationError if the place refuses
+   * @throws DomainError BackupNotExists; ConflictError if it is protected, running restores read it, or it shall be forgotten while it is being made;
+   *   ValidationError if the place refuses, or what shall be forgotten lies in the deployment's own store
    */
   async delete(address: TableAddress, id: Uuid, query: DeleteBackupQuery, strategy?: unknown): Promise<BackupView> {
     const seen = await this.find(address, id);
     const { location, access } = await this.reach(seen, strategy);
-    const removes = (seen.status !== 'CREATING' && seen.status !== 'DELETING') && !seen.deleteProtection && (!seen.imported || query.purge);
+    const removes = (seen.status !== 'CREATING' && seen.status !== 'DELETING') && !seen.deleteProtection && removesObjects(seen, query);
     if (access.outside && removes) await this.stores.probeOutside(location, 'delete', 'strategy.location');
     const row = await inTransaction(this.dataSource, (tx) => this.deleteWithin(tx, address.projectId, id, query, access));
     await this.queue.wake();
@@ -212,6 +214,7 @@ export class BackupService {
   ): Promise<BackupEntity> {
     // The job first: it tells whether anybody will still end it.
     const seen = await tx.findOneBy(BackupEntity, { projectId, id });
+    if (query.forget && seen !== null) checkForgettable(seen);
     const cancelled =
       seen?.status === 'CREATING' &&
       seen.createJobId !== null &&
@@ -223,7 +226,7 @@ export class BackupService {
       throw new DomainError('ConflictError', 'The backup is protected: set "delete_protection" to false before you delete it.');
     if (row.verifyJobId !== null)
       await this.queue.cancel(tx, row.verifyJobId, cancelledBy('The backup was deleted while it was being verified.'));
-    const removeObjects = !row.imported || query.purge;
+    const removeObjects = removesObjects(row, query);
     if (removeObjects) await this.checkUnused(tx, row);
     row.deleteJobId = newId();
     // The end of the cancelled job begins the deletion; it waits for the lock that is held here, and then sees DELETING.

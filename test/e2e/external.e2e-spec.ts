@@ -172,12 +172,30 @@ describeOnSwift('outside places', () => {
       }
     });
 
+    it('is forgotten without credentials, if it is asked for: what lies there stays', async () => {
+      const lost = await client.madeBackup(table, 'lost keys', { strategy: { location: inBucket() } });
+      const id = String(lost['id']);
+      const path = `${client.table(table)}/backups/${id}`;
+      await invalid(client.send('DELETE', `${path}?forget=true&purge=true`), /purge and forget/);
+      await invalid(client.send('DELETE', `${path}?forget=perhaps`), /forget/);
+      const internal = await client.madeBackup(table, 'internal');
+      await invalid(client.deleteBackup(table, internal['id'], '?forget=true'), /own store/);
+      const before = await objects(`team/${id}/`);
+      expect(before).not.toEqual([]);
+      await expectStatus(client.deleteBackup(table, id, '?forget=true'), 200);
+      await client.gone(() => client.backup(table, id));
+      expect(await objects(`team/${id}/`)).toEqual(before);
+      // Who has the keys again has the backup again.
+      await expectStatus(client.import({ source: located(lost), strategy: { location: { credentials: KEYS } } }), 200);
+    });
+
     it('that is cancelled goes with the credentials that it was being made with', async () => {
       const slow = await startManagement({ apiOnly: true, storage: { allowedHosts: [hostOf(endpoint)], credentialsKeys: [NEWER_KEY] } });
       try {
         const it = slow.client();
         const name = await makeTable(slow.backend, 5);
         const { id } = await expectStatus(it.createBackup(name, 'never', { strategy: { location: inBucket() } }), 202);
+        await refused(it.deleteBackup(name, id, '?forget=true'), 409, 'ConflictError', /being made/);
         await expectStatus(it.deleteBackup(name, id), 200);
         const [job] = await query<{ kind: string; sealed: string }>(slow, 'SELECT kind, sealed FROM magnetodb_backup.jobs');
         expect(job).toMatchObject({ kind: 'backup.create.outside', sealed: expect.stringMatching(/^1\.newer\./) });

@@ -31,7 +31,7 @@ const TABLE_CALLS: readonly (readonly [string, string, readonly number[], readon
   ['get', '/backups', [200, 400], [...LIST_QUERY, 'exclusive_start_backup_id', 'name'], false],
   ['get', '/backups/{backup_id}', [200, 400, 404], [], false],
   ['patch', '/backups/{backup_id}', [200, 400, 404, 409], [], true],
-  ['delete', '/backups/{backup_id}', [200, 400, 404, 409], ['purge', 'cascade'], true],
+  ['delete', '/backups/{backup_id}', [200, 400, 404, 409], ['purge', 'forget', 'cascade'], true],
   ['post', '/backups/{backup_id}/verify', [202, 400, 404, 409], [], true],
   ['post', '/restores', [200, 202, 400, 404, 409, 423], [], true],
   ['get', '/restores', [200, 400], [...LIST_QUERY, 'exclusive_start_restore_job_id'], false],

@@ -118,6 +118,11 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
           schema: { type: 'boolean', default: false },
         },
         {
+          name: 'forget',
+          description: 'One that lies outside, and is not being made: only take it out of the catalogue, also if its place or its credentials are lost; what lies there stays.',
+          schema: { type: 'boolean', default: false },
+        },
+        {
           name: 'cascade',
           description: 'Delete the incremental backups that build on it, too.',
           schema: { type: 'boolean', default: false },

@@ -115,12 +115,16 @@ export function parsePage<Status extends string>(
 export interface DeleteBackupQuery {
   /** An imported backup: delete its data too. */
   readonly purge: boolean;
+  /** One that lies outside: only take it out of the catalogue. */
+  readonly forget: boolean;
   /** A parent of incrementals: delete these too. */
   readonly cascade: boolean;
 }
 
 export function parseDeleteBackup(query: QueryParameters): DeleteBackupQuery {
-  rejectUnknownQuery(query, ['purge', 'cascade']);
+  rejectUnknownQuery(query, ['purge', 'forget', 'cascade']);
   const flag = (name: string): boolean => parseChoice(queryText(query, name), name, ['true', 'false']) === 'true';
-  return { purge: flag('purge'), cascade: flag('cascade') };
+  const wanted = { purge: flag('purge'), forget: flag('forget'), cascade: flag('cascade') };
+  if (wanted.purge && wanted.forget) throw validationError('purge and forget exclude each other');
+  return wanted;
 }

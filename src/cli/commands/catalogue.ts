@@ -71,6 +71,7 @@ export const deleteCommand: Command = {
   options: {
     cascade: { help: 'with a backup, also the incrementals that need it' },
     purge: { help: 'with an imported backup, also its data' },
+    forget: { help: 'with a backup that lies outside, not its data: only out of the catalogue' },
     ...STRATEGY_OPTIONS,
     ...WAIT_OPTIONS,
   },
@@ -87,9 +88,9 @@ export const deleteCommand: Command = {
 
 function queryOf(call: Call, { kind }: Found): Record<string, string> {
   const query: Record<string, string> = {};
-  for (const flag of ['cascade', 'purge']) if (call.flag(flag)) query[flag] = 'true';
+  for (const flag of ['cascade', 'purge', 'forget']) if (call.flag(flag)) query[flag] = 'true';
   if (kind === 'restore_job' && (Object.keys(query).length > 0 || call.text('strategy') !== undefined))
-    throw usageError('--cascade, --purge and --strategy are for backups');
+    throw usageError('--cascade, --purge, --forget and --strategy are for backups');
   return query;
 }
 

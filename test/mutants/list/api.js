@@ -153,7 +153,7 @@ module.exports = [
   ...rows('src/restore/restore.service.ts', JOBS, [
     ['restore-not-cancelled', 'a restore can be cancelled', "      row.status === 'RESTORING' &&\n      (await inTransaction(this.dataSource, (tx) =>\n        this.queue.cancel", "      row.status === 'RESTORED' &&\n      (await inTransaction(this.dataSource, (tx) =>\n        this.queue.cancel", 'spec dialect cancels a restore'],
   ]),
-  ...rows('src/backup/backup.service.ts', IMPORT, [
+  ...rows('src/backup/backup-removal.ts', IMPORT, [
     ['import-purged-by-default', 'a forgotten backup’s data stay', '!row.imported || query.purge', 'row.imported || !row.imported', 'spec dialect shares a backup'],
     ['purge-ignored', 'a purged backup’s data go', '!row.imported || query.purge', '!row.imported', 'spec dialect deletes the data'],
   ]),

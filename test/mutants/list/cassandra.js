@@ -50,7 +50,7 @@ module.exports = [
     ['cassandra-not-chosen', 'the setting chooses what keeps the tables', "if (settings.tablesBackend === 'postgresql') return naming(", "if (settings.port >= 0) return naming(", 'restore on each other, item by item: from PostgreSQL on Cassandra'],
   ]),
   ...rows('src/tables/cassandra/indexed-puts.ts', CONTRACT, [
-    ['cassandra-puts-given-up', 'many puts together lose none to somebody else’s', 'if (group.length > 1 && (await putTogether(writes, group))) continue;', 'if (group.length > 1 && ((await putTogether(writes, group)) || true)) continue;', 'leave every item whole'],
-    ['cassandra-puts-unlooked', 'an index row goes with the item that it was of', 'found: await writes.find(put.item)', 'found: { ...(await writes.find(put.item)), item: undefined }', 'leave every item whole'],
+    ['cassandra-puts-given-up', 'many puts together lose none to somebody else’s', 'if (group.length > 1 && (await putTogether(writes, group))) continue;', 'if (group.length > 1 && ((await putTogether(writes, group)) || true)) continue;', 'lose no other'],
+    ['cassandra-puts-unlooked', 'an index row goes with the item that it was of', 'found: await writes.find(put.item)', 'found: { ...(await writes.find(put.item)), item: undefined }', 'lose no other'],
   ]),
 ];

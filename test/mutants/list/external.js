@@ -79,4 +79,8 @@ module.exports = [
   ...rows('src/storage/swift/credentials.ts', 'test/e2e/stack.e2e-spec.ts', [
     ['strangers-without-a-project', 'credentials of another cloud’s Keystone open its Swift, for the restore of a backup by its URL', '{ user: who.user, scope: who.scope, ...wanted }', "{ user: who.user, scope: { kind: 'own' }, ...wanted }", 'of another cloud restores'],
   ]),
+  ...rows('src/backup/backup-removal.ts', 'test/e2e/external.e2e-spec.ts', [
+    ['forgotten-with-its-data', 'what is only forgotten stays where it lies', '!query.forget && (', '(', 'is forgotten without credentials'],
+    ['own-backups-forgotten', 'nothing stays in the own store that nobody knows of', 'if (row.internal && !row.imported)', 'if (row.internal && row.imported)', 'is forgotten without credentials'],
+  ]),
 ];
