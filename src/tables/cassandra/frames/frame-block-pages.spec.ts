@@ -74,9 +74,9 @@ class FakeNode {
     if (reply === 'huge') socket.write(Buffer.concat([Buffer.of(0x84, 0), int16(stream), Buffer.of(OPCODES.result), int32(0x7000_0000)]));
     if (typeof reply === 'string') return;
     const header = Buffer.concat([Buffer.of(0x84, reply.flags ?? 0), int16(stream), Buffer.of(reply.opcode), int32(reply.body.length)]);
-    // In two pieces, so that frames have to be put together.
+    // In two pieces: frames may have to be put together.
     socket.write(Buffer.concat([header, reply.body.subarray(0, 3)]));
-    setImmediate(() => socket.write(reply.body.subarray(3)));
+    socket.write(reply.body.subarray(3));
   }
 
   private replyTo(opcode: number, body: Buffer): Reply {
