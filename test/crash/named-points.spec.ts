@@ -74,26 +74,46 @@ const titles = ROWS.map(([name, ...points], index) => ({ title: `${name}: ${poin
 /** Rows go side by side, each on a deployment of its own: most of what one does is to wait until leases run out. */
 const LANES = 2;
 
+async function makeOrigin(): Promise<Origin> {
+  const deployment = await Deployment.start();
+  const table = await deployment.makeTable('threads', 0, ITEMS);
+  const digest = await deployment.digestOf(table);
+  const made = await deployment.packModules(() => deployment.client.madeBackup(table));
+  return { deployment, table, items: ITEMS, digest, backupId: String(made['id']) };
+}
+
 class Lane {
   /** The process that the next row begins with loads while this row's last one works. */
   private readonly spares = new Map<string, GatewayProcess>();
   private last: Promise<void> = Promise.resolve();
 
-  private constructor(readonly deployment: Deployment, private readonly origin: Origin) {}
+  private constructor(private origin: Origin) {}
 
   static async start(): Promise<Lane> {
-    const deployment = await Deployment.start();
-    const table = await deployment.makeTable('threads', 0, ITEMS);
-    const digest = await deployment.digestOf(table);
-    const made = await deployment.packModules(() => deployment.client.madeBackup(table));
-    return new Lane(deployment, { deployment, table, items: ITEMS, digest, backupId: String(made['id']) });
+    return new Lane(await makeOrigin());
+  }
+
+  get deployment(): Deployment {
+    return this.origin.deployment;
   }
 
   /** Once the rows that came before it are over. */
   run(row: Row, next: Row | undefined): Promise<void> {
     const over = this.last.then(() => this.kill(row, next));
-    this.last = over.catch(() => undefined);
+    this.last = over.catch(() => this.beginAnew());
     return over;
+  }
+
+  /** What a row that failed has left is not the next one's. */
+  private async beginAnew(): Promise<void> {
+    this.spares.clear();
+    await this.deployment.stop();
+    this.origin = await makeOrigin();
+  }
+
+  async stop(): Promise<void> {
+    await this.last;
+    await this.deployment.stop();
   }
 
   private async kill([name, ...points]: Row, nextRow: Row | undefined): Promise<void> {
@@ -134,7 +154,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const lane of lanes) await lane.deployment.stop();
+  for (const lane of lanes) await lane.stop();
 });
 
 describe('SIGKILL at every named point', () => {
