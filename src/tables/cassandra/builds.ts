@@ -59,12 +59,13 @@ export class Builds {
    * (`capabilities.findsCollisions`).
    */
   async load(build: BuildHandle, _part: string, read: ReadBatches, signal?: AbortSignal): Promise<void> {
-    const writes = new BuildWrites(this.services, await this.building(build), signal);
+    const content = (): Promise<Content> => this.services.bulk.insist(() => this.building(build), signal);
+    const writes = new BuildWrites(this.services, await content(), signal);
     let lookedAt = performance.now();
     try {
       for await (const items of read()) {
         if (performance.now() - lookedAt > LOOK_MILLIS) {
-          await this.building(build);
+          await content();
           lookedAt = performance.now();
         }
         await writes.load(items);

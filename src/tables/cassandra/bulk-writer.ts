@@ -26,6 +26,11 @@ export class BulkWriter {
     private readonly window = new WriteWindow(),
   ) {}
 
+  /** Makes a call of a load again while the cluster is away, as its writes are. @throws as `WriteWindow.insist` */
+  insist<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.window.insist(call, signal ?? new AbortController().signal);
+  }
+
   begin(options: BulkOptions): BulkLoad {
     return new BulkLoad(this.session, options.patient ? this.window : new WriteWindow(), this.limit, options);
   }

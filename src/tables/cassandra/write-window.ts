@@ -58,34 +58,47 @@ export class WriteWindow {
    */
   async run(write: () => Promise<void>, signal: AbortSignal, again = true): Promise<void> {
     try {
-      let failedAt: number | undefined;
-      for (let failures = 0; ; failures++) {
-        const error = await this.attempt(write);
-        if (error === undefined) return;
-        if (!again || !domainError(error).transient) throw error;
-        failedAt ??= this.options.now();
-        if (this.options.now() - failedAt >= this.options.patienceMillis) throw unavailable(error);
-        await delay(this.pause(failures), undefined, { signal }).catch(() => signal.throwIfAborted());
-        while (this.active >= this.size) await turn(this.returning, signal);
-      }
+      if (!again) await this.attempt(write);
+      else await this.insist(() => this.attempt(write), signal, () => this.room(signal));
     } finally {
       this.held--;
       this.wake();
     }
   }
 
-  /** @returns what it threw */
-  private async attempt(write: () => Promise<void>): Promise<unknown> {
+  /**
+   * Makes a call again until it works; `ready` before each further try.
+   * @throws as `run`
+   */
+  async insist<T>(call: () => Promise<T>, signal: AbortSignal, ready?: () => Promise<void>): Promise<T> {
+    let failedAt: number | undefined;
+    for (let failures = 0; ; failures++) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!domainError(error).transient) throw error;
+        failedAt ??= this.options.now();
+        if (this.options.now() - failedAt >= this.options.patienceMillis) throw unavailable(error);
+      }
+      await delay(this.pause(failures), undefined, { signal }).catch(() => signal.throwIfAborted());
+      await ready?.();
+    }
+  }
+
+  private async room(signal: AbortSignal): Promise<void> {
+    while (this.active >= this.size) await turn(this.returning, signal);
+  }
+
+  private async attempt(write: () => Promise<void>): Promise<void> {
     const sentAt = this.options.now();
     this.active++;
     try {
       await write();
       this.grow(this.options.now() - sentAt);
-      return undefined;
     } catch (error) {
       // What was on its way at a cut tells nothing new.
       if (sentAt > this.cutAt && domainError(error).transient) this.cut();
-      return error ?? new Error('unknown');
+      throw error;
     } finally {
       this.active--;
       this.wake();
