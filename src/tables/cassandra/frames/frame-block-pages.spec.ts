@@ -1,6 +1,10 @@
 import { Host, errors, types } from 'cassandra-driver';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { AddressInfo, Server, Socket, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ConnectionOptions, createServer as createTlsServer } from 'node:tls';
 import { schemaOf } from '../../../../test/contract/table-backend/harness';
 import { BlockPage, BlockRequest } from '../block-pages';
 import { Layout } from '../layout';
@@ -10,6 +14,8 @@ import { FrameReader, OPCODES } from './wire';
 
 const layout = new Layout(schemaOf({ h: 'S' }, 'h'), '"u_demo"."u_1"', false);
 const REQUEST = { content: { layout, schema: layout.schema, generation: 'g' }, digestOnly: false, blockBytes: 1_000_000, cutoff: 0 } as unknown as BlockRequest;
+/** So that a thread can load sources. */
+const THREAD = ['-r', join(__dirname, '../../../../test/setup/swc-register.js')];
 const COLUMN_TYPES = [[13], [2], [2], [0x20, 9], [0x20, 9], [0x21, 13, 13], [0x21, 13, 3]];
 
 const int32 = (value: number): Buffer => Buffer.of((value >> 24) & 255, (value >> 16) & 255, (value >> 8) & 255, value & 255);
@@ -44,8 +50,8 @@ class FakeNode {
   readonly sockets = new Set<Socket>();
   private readonly server: Server;
 
-  constructor() {
-    this.server = createServer((socket) => {
+  constructor(certificate?: { readonly key: Buffer; readonly cert: Buffer }) {
+    const serve = (socket: Socket): void => {
       this.sockets.add(socket);
       socket.on('error', () => undefined);
       const reader = new FrameReader(
@@ -53,7 +59,9 @@ class FakeNode {
         () => undefined,
       );
       socket.on('data', (piece: Buffer) => reader.take(piece));
-    });
+    };
+    this.server = certificate ? createTlsServer(certificate, serve) : createServer(serve);
+    this.server.on('tlsClientError', () => undefined);
   }
 
   async listen(): Promise<string> {
@@ -105,13 +113,13 @@ describe('the lane of frames', () => {
     node.close();
   });
 
-  function laneOf(options: { password?: string; requestMillis?: number; checkServerIdentity?: () => undefined } = {}, execArgv: string[] = []): FrameBlockPages {
-    const { password, requestMillis = 60_000, checkServerIdentity } = options;
+  function laneOf(options: { password?: string; requestMillis?: number; tls?: ConnectionOptions } = {}, execArgv: string[] = []): FrameBlockPages {
+    const { password, requestMillis = 60_000, tls } = options;
     const lane = new FrameBlockPages(
       {
         ...{ connectMillis: 60_000, requestMillis, consistency: types.consistencies.localQuorum },
         credentials: password === undefined ? undefined : { username: 'user', password },
-        tls: checkServerIdentity && { checkServerIdentity },
+        tls,
       },
       driver,
       execArgv,
@@ -139,7 +147,7 @@ describe('the lane of frames', () => {
   });
 
   it('works in a thread of its own', async () => {
-    const lane = laneOf({}, ['-r', join(__dirname, '../../../../test/setup/swc-register.js')]);
+    const lane = laneOf({}, THREAD);
     const both = await Promise.all([lane.read(REQUEST, ask()), lane.read(REQUEST, ask())]);
     expect(both.map(linesOf)).toEqual([line('a'), line('a')]);
     expect(both[0]?.blocks[0]?.digest.itemCount).toBe(1);
@@ -155,10 +163,29 @@ describe('the lane of frames', () => {
     expect(await nobody.read(REQUEST, ask())).toBe(byDriver);
   });
 
+  it('speaks TLS with the certificates that it was told, from its thread, and with nobody else', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'frames-tls-'));
+    const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-days', '2', '-subj', '/CN=node', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile, '-out', certFile, ...subject], { stdio: 'ignore' });
+    const [key, ca] = [readFileSync(keyFile), readFileSync(certFile)];
+    rmSync(folder, { recursive: true });
+    const secured = new FakeNode({ key, cert: ca });
+    try {
+      host = { address: await secured.listen() } as Host;
+      expect(linesOf(await laneOf({ tls: { ca, rejectUnauthorized: true } }, THREAD).read(REQUEST, ask()))).toBe(line('a'));
+      await expect(laneOf({ tls: { rejectUnauthorized: true } }).read(REQUEST, ask())).rejects.toBeInstanceOf(errors.NoHostAvailableError);
+      expect(secured.executed).toHaveLength(1);
+    } finally {
+      secured.close();
+    }
+  });
+
   it('prepares again what a node has forgotten, and connects again where it hung up', async () => {
     node.replies = [failure(0x2500)];
     const lane = laneOf();
     expect(linesOf(await lane.read(REQUEST, ask()))).toBe(line('a'));
+    expect(node.opcodes.filter((opcode) => opcode === OPCODES.prepare)).toHaveLength(2);
     node.replies = ['goodbye'];
     await expect(lane.read(REQUEST, ask())).rejects.toBeInstanceOf(errors.NoHostAvailableError);
     expect(linesOf(await lane.read(REQUEST, ask()))).toBe(line('a'));
@@ -189,7 +216,7 @@ describe('the lane of frames', () => {
     const lane = laneOf();
     for (let tries = 0; tries < 2; tries++) expect(await lane.read(REQUEST, ask())).toBe(byDriver);
     expect(node.opcodes.filter((opcode) => opcode === OPCODES.prepare)).toHaveLength(1);
-    expect(await laneOf({ checkServerIdentity: () => undefined }, ['-r', join(__dirname, '../../../../test/setup/swc-register.js')]).read(REQUEST, ask())).toBe(byDriver);
+    expect(await laneOf({ tls: { checkServerIdentity: () => undefined } }, THREAD).read(REQUEST, ask())).toBe(byDriver);
     expect(await laneOf().read(REQUEST, { ...ask(), node: undefined })).toBe(byDriver);
   });
 });

@@ -186,5 +186,6 @@ describe('lines of the bytes of frames', () => {
     expect(page.last).toEqual({ hash: Buffer.of(0, 1), range: Buffer.from('c') });
     expect(page.blocks.map(({ cursor }) => cursor)).toEqual(['kAAE.YQ', 'kAAE.Yg']);
     expect(page.rows).toBe(3);
+    expect(lane(layout, rows, { ...NEVER, cutoff: NOW + 1 }).blocks.map(({ cursor }) => cursor)).toEqual(['kAAE.Yg']);
   });
 });

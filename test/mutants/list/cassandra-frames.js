@@ -1,0 +1,65 @@
+const rows = require('../rows');
+
+const HERE = 'src/tables/cassandra';
+const STEADY = `${HERE}/steady-pages.spec.ts`;
+const LINES = `${HERE}/frames/page-lines.spec.ts`;
+const LANE = `${HERE}/frames/frame-block-pages.spec.ts`;
+
+module.exports = [
+  ...rows(`${HERE}/ring-cuts.ts`, `${HERE}/ring-cuts.spec.ts`, [
+    ['frames-even-cuts', 'ranges weigh alike where the ring does not', '(wanted - before) / segment.bytes', 'cut / parts', 'parts of like weight'],
+    ['frames-no-snap', 'ranges end where those of the nodes do', '<= SNAP * share) token = end;', '< 0) token = end;', 'where the token ranges of the nodes end'],
+    ['frames-overlaps', 'estimates of a ring that changes are not counted twice', 'if (upTo <= last) continue;', '', 'bears estimates'],
+  ]),
+  ...rows(`${HERE}/ring.ts`, `${HERE}/ring-cuts.spec.ts`, [
+    ['frames-one-node-asked', 'every node is asked for its estimates', 'this.near().map(async (host) => {', 'this.near().slice(0, 1).map(async (host) => {', 'asks every node'],
+    ['frames-node-away', 'a node that does not answer keeps no table from being cut', '          () => [],\n', '', 'asks every node'],
+    ['frames-far-nodes', 'ranges are read in the data centre', "&& host.datacenter === this.dataCenter", '', 'of the data centre'],
+  ]),
+  ...rows(`${HERE}/range-splitter.ts`, `${HERE}/range-splitter.spec.ts`, [
+    ['frames-blind-faith', 'estimates a hundred times too low are not believed', 'estimated < looked / MOST_WRONG', 'estimated < 0', 'too low are not'],
+    ['frames-blind-fear', 'estimates a hundred times too high are not believed', 'fraction !== undefined && estimated > looked * MOST_WRONG', 'false', 'too high are not'],
+  ]),
+  ...rows(`${HERE}/bisect.ts`, `${HERE}/bisect.spec.ts`, [
+    ['frames-slow-halves', 'a stretch of a partition that can be read is found soon', 'return half > shared && raised < base ?', 'return half < 0 ?', 'comes close'],
+  ]),
+  ...rows(`${HERE}/steady-pages.ts`, STEADY, [
+    ['frames-same-size', 'what failed is asked for in smaller pages', 'Math.floor(fetchSize / SHRINK)', 'fetchSize', 'asks again after a failure'],
+    ['frames-same-node', 'what failed is asked of another node', 'this.failures % (nodes.length + 1)', '0', 'asks again after a failure'],
+    ['frames-rest-lost', 'nothing behind the last row is lost when a slice is cut', 'const halves = rest ?? halve', 'const halves = rest?.slice(0, 1) ?? halve', 'with a new statement'],
+    ['frames-one-sibling', 'partitions behind tombstones that share a token are all found', 'return sortedKeys(hashes).map(', 'return sortedKeys(hashes).slice(0, 1).map(', 'of partitions that share a token'],
+    ['frames-no-ahead', 'one page is read ahead', '        ahead = this.next();\n        // Whoever', '        // Whoever', 'one page ahead'],
+    ['frames-never-gives-up', 'a read that stays hard ends with an error', 'performance.now() - this.progressAt > most', 'performance.now() < 0', 'gives up after its time'],
+    ['frames-deaf', 'a read ends when it is told to, also while it waits', 'undefined, signal ? { signal } : {})', 'undefined, {})', 'ends when it is told'],
+  ]),
+  ...rows(`${HERE}/range-reader.ts`, `${HERE}/range-reader.spec.ts`, [
+    ['frames-tombstones', 'a real node with more tombstones than it reads at once is backed up', 'patience: this.patience });', 'patience: { ...this.patience, hardReadMillis: -1 } });', 'more tombstones than a node reads'],
+  ]),
+  ...rows(`${HERE}/frames/page-lines.ts`, LINES, [
+    ['frames-utf8', 'text that is no UTF-8 is read as the driver does', 'writer.high < 0x80 || isUtf8(', 'writer.high < 0x100 || isUtf8(', 'no UTF-8'],
+    ['frames-order', 'attributes stand in the order of their bytes', 'if (order < 0) break;', 'if (order > 0) break;', 'before and behind columns'],
+    ['frames-doubled', 'an attribute that stands twice is read once', 'if (order === 0) return false;', '', 'stands for a column, too'],
+    ['frames-mortal', 'mortal items stay mortal', 'if (readInt32(body, at) < 0) return IMMORTAL;', 'if (readInt32(body, at) > 0) return IMMORTAL;', 'over all types'],
+    ['frames-name', 'names are looked at', 'if (NAME_BYTE[body[at] ?? 0] !== 1) return false;', 'if (NAME_BYTE[body[at] ?? 0] === 2) return false;', 'a name of its own kind'],
+    ['frames-cursor', 'a block tells where its last item stands', 'this.starts[column] = row.starts[column] ?? 0;', 'this.starts[column] ||= row.starts[column] ?? 0;', 'where each block ends'],
+  ]),
+  ...rows(`${HERE}/frames/value-writer.ts`, LINES, [
+    ['frames-zeros', 'numbers are spelt canonically', 'for (; value % 10 === 0; scale--) value /= 10;', '', 'zeros at the end'],
+    ['frames-large-numbers', 'numbers are exact', 'const [PLAIN_BYTES, LEAST_SCALE, MOST_SCALE] = [6,', 'const [PLAIN_BYTES, LEAST_SCALE, MOST_SCALE] = [16,', '38 digits'],
+    ['frames-dynamic-numbers', 'numbers of dynamic attributes are spelt canonically', 'return dot < end - 1 && body[end - 1] !== ZERO;', 'return true;', 'a number to be spelt otherwise'],
+    ['frames-escapes', 'dynamic text is spelt canonically', 'if ((ESCAPES[byte] ?? 0) !== 0 && from !== start && from !== end - 1) return false;', '', 'escapes that need not be'],
+  ]),
+  ...rows(`${HERE}/frames/node-connection.ts`, LANE, [
+    ['frames-forgotten', 'statements that a node forgot are prepared again', 'this.statements.delete(query);\n      }', '}', 'prepares again'],
+    ['frames-huge', 'a page larger than memory bears is not taken', 'if (bytes <= MAX_FRAME_BYTES ||', 'if (bytes > 0 ||', 'larger than memory'],
+    ['frames-password', 'the lane logs in', 'plainBody(credentials)', "plainBody({ ...credentials, password: '' })", 'logs in with a password'],
+  ]),
+  ...rows(`${HERE}/frames/lane-server.ts`, LANE, [
+    ['frames-types', 'columns of other types are for the driver', "if (told.join() !== types) throw", "if (told.join() === '') throw", 'leaves to the driver'],
+    ['frames-dead-connection', 'a connection that broke is made anew', 'if (known?.isOpen === true) return known;', 'if (known !== undefined) return known;', 'connects again'],
+  ]),
+  ...rows(`${HERE}/frames/wire.ts`, LANE, [
+    ['frames-warnings', 'rows are found behind warnings', 'if ((flags & WARNED) !== 0) for', 'if ((flags & WARNED) > 99) for', 'behind warnings'],
+    ['frames-state', 'a page goes on where the last one ended', '...(pageState ? [sized(pageState)] : []),', '', 'one behind the other'],
+  ]),
+];
