@@ -43,7 +43,11 @@ export async function placesIn(store: ObjectStore, searched: SearchedPlace, cred
     const { href: url } = locationBelow(searched.root, ...parts);
     places.push({ location: { type: searched.type, url, ...credentials }, projectId, finished: whole });
   }
-  return places.sort((one, other) => (one.location.url < other.location.url ? -1 : 1));
+  return places.sort(byUrl);
+}
+
+export function byUrl(one: FoundPlace, other: FoundPlace): number {
+  return one.location.url < other.location.url ? -1 : 1;
 }
 
 /**
@@ -55,7 +59,7 @@ export function searchedWithin(own: OwnStore, source: BackupSource | undefined, 
   const given = source && backupRootOf(source.url);
   const place = given && own.find(given);
   if (folder === undefined && place === undefined) {
-    if (own.root === undefined) throw validationError('each project has a container of its own in this deployment: look through one at a time');
+    if (own.root === undefined) throw validationError('each project has an account of its own in this deployment: look through one project at a time');
     if (given === undefined || partsBelow(own.root, given)?.length === 0) return { type: 'internal', root: own.root, folders: [] };
   }
   const wanted = folder ?? place?.folder;

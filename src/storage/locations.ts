@@ -22,7 +22,7 @@ import { FilesystemObjectStore, isWithin, realPath } from './filesystem';
 import { HttpObjectStore } from './http';
 import { HttpConnect, HttpConnectOptions } from './http-connect';
 import { callerToken } from './caller-token';
-import { FoundPlace, placesIn, projectFolder, searchedWithin } from './found-places';
+import { FoundPlace, SearchedPlace, byUrl, placesIn, projectFolder, searchedWithin } from './found-places';
 import { keyChecked } from './key-checked';
 import { ObjectStore, bufferSource } from './object-store';
 import { OwnStore } from './own-store';
@@ -265,10 +265,28 @@ export class ObjectStoreRegistry {
       const store = this.wrapped(await this.openOutside(root, external.credentials), { type: 'external', url: root.href });
       return placesIn(store, { type: 'external', root, folders: [] }, credentialsOf(external));
     }
-    const folder = projectId === undefined ? undefined : folderOf(projectId);
-    const searched = searchedWithin(own, source, folder);
+    if (projectId === undefined && source === undefined && own.account !== undefined) {
+      const containers = this.home?.containers(own.account.service, own.account.prefix);
+      if (containers !== undefined) return this.findInContainers(own, containers);
+    }
+    return this.findWithin(searchedWithin(own, source, projectId === undefined ? undefined : folderOf(projectId)));
+  }
+
+  private async findWithin(searched: SearchedPlace): Promise<FoundPlace[]> {
     const { root } = searched;
     return placesIn(this.wrapped(await this.openOwn(root, undefined), { type: 'internal', url: root.href }), searched, {});
+  }
+
+  /** Of every project, where each has a container: one after another, as their URLs are ordered. */
+  private async findInContainers(own: OwnStore, containers: AsyncIterable<string>): Promise<FoundPlace[]> {
+    const folders: string[] = [];
+    for await (const container of containers) {
+      const folder = own.folderOfContainer(container);
+      if (folder !== undefined) folders.push(folder);
+    }
+    const found: FoundPlace[] = [];
+    for (const folder of folders) found.push(...(await this.findWithin(searchedWithin(own, undefined, folder))));
+    return found.sort(byUrl);
   }
 
   private async trustOfCaller(): Promise<Pick<JobAccess, 'sealed'>> {

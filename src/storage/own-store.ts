@@ -44,6 +44,19 @@ export class OwnStore {
     return parseLocationUrl(this.pattern.href.replaceAll(STAND_IN, folder), 'the internal store');
   }
 
+  /** Where each project has a container of the one account: the account's URL, and what the containers' names begin with. */
+  get account(): { readonly service: string; readonly prefix: string } | undefined {
+    const { service, container } = this.pattern;
+    const [prefix, after] = container?.split(STAND_IN) ?? [];
+    return service === undefined || service.includes(STAND_IN) || prefix === undefined || after === undefined ? undefined : { service, prefix };
+  }
+
+  /** Whose container it is; undefined: no project's. */
+  folderOfContainer(name: string): string | undefined {
+    const folder = nameIn(this.pattern.container ?? '', name);
+    return folder !== undefined && /^[0-9a-z_-]+$/.test(folder) ? folder : undefined;
+  }
+
   /** Whose place a location lies in; undefined: nobody's. */
   find(location: LocationUrl): OwnPlace | undefined {
     const { segments } = this.pattern;

@@ -117,6 +117,32 @@ describeIfThere('Backups in Swift', () => {
     expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
   });
 
+  it('of every project are found again by an admin of the deployment, though each has a container of its own', async () => {
+    const other = await Scene.of(gateway, 'stranger', 'other');
+    const made = await Promise.all([scene, other].map(async (each) => locationOf(await each.client.madeBackup(await each.table(`found_${each.project.slice(0, 4)}`, 5)))));
+    const admin = swift.keystone.ids.projects['admin'] ?? '';
+    const client = new ManagementClient(gateway.url, 'spec', await swift.keystone.logIn('admin', { project: 'admin' }), admin);
+    const lookThrough = async (): Promise<string[]> => {
+      const all: string[] = [];
+      for (let after: unknown; ; ) {
+        const body = { all_projects: true, limit: 1, ...(after === undefined ? {} : { exclusive_start_location: after }) };
+        const page = await expectStatus(client.send('POST', `${client.projectPath}/backups/find`, body), 200);
+        all.push(...(page['found'] as { location: string }[]).map(({ location }) => location));
+        after = page['last_evaluated_location'];
+        if (after === undefined || after === null) return all;
+      }
+    };
+    // Listings may be late where Swift is busy.
+    const all = await until(async () => {
+      const found = await lookThrough();
+      return made.every((location) => found.includes(location)) && found;
+    });
+    expect(all).toEqual([...new Set(all)].sort());
+    const own = await expectStatus(other.client.send('POST', `${other.client.projectPath}/backups/find`, {}), 200);
+    const locations = (own['found'] as { location: string }[]).map(({ location }) => location);
+    expect([locations.includes(made[0] ?? ''), locations.includes(made[1] ?? '')]).toEqual([false, true]);
+  });
+
   const isChunk = ({ method, url }: ProxiedRequest): boolean => url.includes('/chunks/') && (method === 'PUT' || method === 'GET');
 
   it.each<[string, number, Fate]>([
@@ -282,6 +308,12 @@ describeIfThere('Backups in the accounts of their users', () => {
     await scene.client.gone(() => scene.client.backup(table, backup['id']));
     expect(await objectsOf(account, 'kept-backups', 'member', 'demo')).toEqual([]);
     await until(async () => (await trusts()).length === 0);
+  });
+
+  it('are not found for every project at once: nobody knows all accounts', async () => {
+    const admin = swift.keystone.ids.projects['admin'] ?? '';
+    const client = new ManagementClient(gateway.url, 'spec', await swift.keystone.logIn('admin', { project: 'admin' }), admin);
+    await refused(client.send('POST', `${client.projectPath}/backups/find`, { all_projects: true }), 400, 'ValidationError', /one project at a time/);
   });
 
   it('are not begun with a token that may trust nobody', async () => {

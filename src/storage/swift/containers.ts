@@ -12,10 +12,19 @@ export async function makeContainer(client: SwiftClient, container: string, sign
 }
 
 /** Names of a container's objects. A listing is late where Swift is busy. */
-export async function* listContainer(client: SwiftClient, container: string, prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
+export function listContainer(client: SwiftClient, container: string, prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
+  return listBelow(client, [container], prefix, signal);
+}
+
+/** Names of an account's containers. */
+export function listAccount(client: SwiftClient, prefix: string): AsyncGenerator<string> {
+  return listBelow(client, [], prefix);
+}
+
+async function* listBelow(client: SwiftClient, path: readonly [container: string] | readonly [], prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
   for (let marker = ''; ; ) {
     const query = { format: 'json', limit: String(PAGE_NAMES), prefix, marker };
-    const answer = await client.send({ path: [container], method: 'GET', query, signal }, 200, 204, 404);
+    const answer = await client.send({ path, method: 'GET', query, signal }, 200, 204, 404);
     const names = answer.status === 200 ? namesIn(await text(answer.body)) : [];
     if (answer.status !== 200) await explanationOf(answer);
     yield* names;

@@ -2,6 +2,7 @@ import { Credentials, DomainError, LocationUrl, Secret, validationError } from '
 import type { HttpConnect } from '../http-connect';
 import type { ObjectStore } from '../object-store';
 import { PROJECT_PLACEHOLDER } from '../own-store';
+import { listAccount } from './containers';
 import { logInBy } from './credentials';
 import { KeystoneScope } from './log-in';
 import { SwiftClient } from './swift-client';
@@ -79,6 +80,11 @@ export class HomeSwift {
   async check(): Promise<void> {
     const { storageUrl } = await this.service.login();
     if (storageUrl !== undefined) await new SwiftClient(this.http, storageUrl, this.service).limits();
+  }
+
+  /** Names of the service user's containers that begin so; undefined where containers are those of users, of whom nobody knows all. */
+  containers(service: string, prefix: string): AsyncGenerator<string> | undefined {
+    return this.trusts === undefined ? listAccount(new SwiftClient(this.http, service, this.service), prefix) : undefined;
   }
 
   /** Ends a trust as the user who gave it. One that is gone already is no error. */

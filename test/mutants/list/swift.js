@@ -67,4 +67,10 @@ module.exports = [
   ...rows('src/storage/swift/home-swift.ts', E2E, [
     ['trusts-by-credential', 'trusts by an application credential are refused at the start', "if (credentials.has('application_credential_id')) throw validationError(", "if (credentials.size === 0) throw validationError(", 'is not started with it to act'],
   ]),
+  ...rows('src/storage/own-store.ts', E2E, [
+    ['containers-of-strangers', 'backups of every project are found again, also with a container for each', "const folder = nameIn(this.pattern.container ?? '', name);", 'const folder = name;', 'of every project are found'],
+  ]),
+  ...rows('src/storage/locations.ts', E2E, [
+    ['containers-not-looked-through', 'backups of every project are found again, also with a container for each', 'if (containers !== undefined) return this.findInContainers(own, containers);', '', 'of every project are found'],
+  ]),
 ];
