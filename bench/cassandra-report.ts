@@ -22,7 +22,7 @@ export interface Measured {
   readonly reads: readonly Turn[];
   readonly writes: readonly Turn[];
   readonly memory: readonly { readonly items: number; readonly mebibytes: { readonly backup: number; readonly both: number } }[];
-  /** undefined: calls failed. */
+  /** undefined: calls failed, or were not measured. */
   readonly latency: { readonly idle: Latency; readonly duringBackup: Latency } | undefined;
 }
 
@@ -60,7 +60,7 @@ export function summarise(measured: Measured): CassandraReport {
     restore_to_copy: loadRate / rate(writes, 'copy'),
     ...(latency === undefined ? {} : { get_item_p99_during_to_idle: latency.duringBackup.p99 / latency.idle.p99 }),
   };
-  return { ...measured, ratios: Object.fromEntries(Object.entries(ratios).map(([name, value]) => [name, Math.round(value * 100) / 100])) };
+  return { ...measured, ratios: Object.fromEntries(Object.entries(ratios).filter(([, value]) => Number.isFinite(value) && value > 0).map(([name, value]) => [name, Math.round(value * 100) / 100])) };
 }
 
 /** The report as the tables of RESULTS.md. */
@@ -68,6 +68,7 @@ export function cassandraMarkdown(report: CassandraReport): string {
   const { machine, items, loadPerSecond, reads, writes, memory, latency, ratios } = report;
   const lines = [`${whole(items)} items; ${machine}. Rates of DSBulk and cqlsh are those that they report. bulk_load over HTTP: ${whole(loadPerSecond)} items/s.`, ''];
   const speeds = (title: string, turns: readonly Turn[], names: Readonly<Record<string, string>>): void => {
+    if (turns.length === 0) return;
     lines.push(`| ${title} | rows/s (median) | of ours | its CPU s a million | the server's | rows/s of each run |`, '|---|---|---|---|---|---|');
     const ours = median(turns.filter(({ name }) => name === 'ours').map((turn) => turn.perSecond));
     for (const [name, what] of Object.entries(names)) {
@@ -88,8 +89,8 @@ export function cassandraMarkdown(report: CassandraReport): string {
   });
   const stages = writes.filter(({ name }) => name === 'ours').map((turn) => turn.stages ?? {});
   const names = Object.keys(stages[0] ?? {});
-  lines.push(`Stages of a restore (median seconds): ${names.map((name) => `${name} ${median(stages.map((each) => each[name] ?? 0)).toFixed(2)}`).join(', ')}.`, '');
-  lines.push('| peak memory (VmHWM) | after a backup | after backup and restore |', '|---|---|---|');
+  if (names.length > 0) lines.push(`Stages of a restore (median seconds): ${names.map((name) => `${name} ${median(stages.map((each) => each[name] ?? 0)).toFixed(2)}`).join(', ')}.`, '');
+  if (memory.length > 0) lines.push('| peak memory (VmHWM) | after a backup | after backup and restore |', '|---|---|---|');
   for (const row of memory) lines.push(`| ${whole(row.items)} items | ${row.mebibytes.backup} MiB | ${row.mebibytes.both} MiB |`);
   if (latency !== undefined) {
     lines.push('', '| get_item, 100 calls/s | calls | p50 | p99 |', '|---|---|---|---|');

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../demo/api-client';
+import { WireItem } from '../demo/cities';
 import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from '../demo/deployment';
 import { EmbeddedServer } from '../src/database';
 import { throwFramesAway } from './cassandra-frames';
@@ -15,23 +16,35 @@ import { BenchTable, generatedTable } from './tables';
 const GET_ITEMS_PER_SECOND = 100;
 const IDLE_SECONDS = 10;
 const SMALL_ITEMS = 100_000;
+/** Calls of bulk_load at a time. */
+const LOADERS = 4;
 /** As many rows of one partition as keep below the server's limit for a batch; as few queries as keep it busy. */
 const DSBULK_BEST = ['--batch.mode', 'REPLICA_SET', '--batch.maxBatchStatements', '40', '--batch.maxSizeInBytes', '40000', '-maxConcurrentQueries', '64'];
+
+const PARTS: readonly string[] = ['reads', 'writes', 'memory', 'latency'];
 
 interface Sizes {
   readonly items: number;
   readonly rounds: number;
   /** Also measured for memory, if it is not 0. */
   readonly largeItems: number;
+  /** Of reads, writes, memory, latency. */
+  readonly parts: readonly string[];
 }
 
 /**
  * `npm run bench -- cassandra`: a table in MagnetoDB's layout, backed up and restored by us, DSBulk and cqlsh COPY in turns, beside the reading of raw frames that
- * are thrown away; peak memory at two or three sizes; latency of get_item. `--items N`, `--rounds N`, `--large N` (memory at that size, too), `--quick`, `--json`.
+ * are thrown away; peak memory at two or three sizes; latency of get_item. `--items N`, `--rounds N`, `--large N` (memory at that size, too), `--only reads,writes,memory,latency`, `--quick`, `--json`.
  * @param stops gets what an interrupted bench must stop, last things first
  */
 export async function benchCassandra(quick: boolean, stops: { stop(): Promise<void> }[]): Promise<CassandraReport> {
-  const sizes: Sizes = { items: numberAfter('--items', quick ? 20_000 : 1_000_000), rounds: numberAfter('--rounds', quick ? 1 : 3), largeItems: numberAfter('--large', 0) };
+  const sizes: Sizes = {
+    items: numberAfter('--items', quick ? 20_000 : 1_000_000),
+    rounds: numberAfter('--rounds', quick ? 1 : 3),
+    largeItems: numberAfter('--large', 0),
+    parts: (wordAfter('--only') ?? PARTS.join()).split(','),
+  };
+  if (!sizes.parts.every((part) => PARTS.includes(part))) throw new Error(`--only wants some of ${PARTS.join()}`);
   say('Starting Cassandra and PostgreSQL, and fetching DSBulk and cqlsh if they are not there');
   const node = await BenchNode.start();
   stops.unshift(node);
@@ -60,16 +73,17 @@ class CassandraBench {
     const loadPerSecond = await this.load(this.table);
     const { reads, writes } = await this.speeds();
     const memory = [];
-    for (const items of [...new Set([Math.min(SMALL_ITEMS, this.sizes.items), this.sizes.items, ...(this.sizes.largeItems === 0 ? [] : [this.sizes.largeItems])])]) {
+    const { items: whole, largeItems } = this.sizes;
+    if (this.has('memory')) for (const items of new Set([Math.min(SMALL_ITEMS, whole), whole, ...(largeItems === 0 ? [] : [largeItems])])) {
       memory.push({ items, mebibytes: await this.memory(items) });
     }
-    // On a machine with too much else to do calls may fail: that is said, and the rest stays measured.
-    const latency = await this.latency().catch((error: unknown) => {
-      say(`get_item could not be measured: ${String(error)}`);
-      return undefined;
-    });
+    const latency = this.has('latency') ? await this.latency() : undefined;
     const machine = `${cpus().length} cores, load ${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} afterwards`;
     return summarise({ machine, items: this.sizes.items, loadPerSecond, reads, writes, memory, latency });
+  }
+
+  private has(part: string): boolean {
+    return this.sizes.parts.includes(part);
   }
 
   private async withGateway<T>(work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
@@ -90,7 +104,8 @@ class CassandraBench {
     return this.withGateway(async (_gateway, api) => {
       await api.createTable(table.definition);
       const began = performance.now();
-      const { processed } = await api.bulkLoad(table.name, table.generate());
+      const answers = await Promise.all(Array.from({ length: LOADERS }, (_each, loader) => api.bulkLoad(table.name, partOf(table, loader))));
+      const processed = answers.reduce((sum, answer) => sum + answer.processed, 0);
       if (processed !== table.items) throw new Error(`bulk_load stored ${processed} of ${table.items} items`);
       const perSecond = Math.round((table.items * 1000) / (performance.now() - began));
       say(`${table.name}: loaded, ${perSecond} items/s`);
@@ -136,6 +151,7 @@ class CassandraBench {
         await this.check(copy);
         await this.node.client.execute(`DROP TABLE "${copy.keyspace}"."${copy.table}"`);
       };
+      if (!this.has('writes')) return { reads, writes };
       for (let round = 0; round < this.sizes.rounds; round++) {
         writes.push(
           await this.turn('ours', async () => job(() => restore(api, this.databaseUrl, `restored_${round}`, source))),
@@ -190,8 +206,9 @@ class CassandraBench {
     });
   }
 
-  private latency(): Promise<{ idle: Latency; duringBackup: Latency }> {
-    return this.withGateway(async (gateway, api) => {
+  /** On a machine with too much else to do calls may fail: that is said, and the rest stays measured. */
+  private latency(): Promise<{ idle: Latency; duringBackup: Latency } | undefined> {
+    const measured = this.withGateway(async (gateway, api) => {
       const during = async (work: () => Promise<unknown>): Promise<Latency> => {
         let ended = false;
         const working = work().finally(() => (ended = true));
@@ -206,14 +223,28 @@ class CassandraBench {
       say(`get_item, p50 / p99 ms: idle ${idle.p50} / ${idle.p99}, during a backup ${duringBackup.p50} / ${duringBackup.p99}`);
       return { idle, duringBackup };
     });
+    return measured.catch((error: unknown) => {
+      say(`get_item could not be measured: ${String(error)}`);
+      return undefined;
+    });
   }
 }
 
+/** Of partitions and their neighbours, what one of the loaders loads. */
+function* partOf(table: BenchTable, loader: number): Generator<WireItem> {
+  let index = 0;
+  for (const item of table.generate()) if (Math.floor(index++ / 100) % LOADERS === loader) yield item;
+}
+
 function numberAfter(name: string, otherwise: number): number {
-  const words = process.argv.flatMap((argument) => argument.split('='));
-  const value = words.includes(name) ? Number(words[words.indexOf(name) + 1]) : otherwise;
+  const value = Number(wordAfter(name) ?? otherwise);
   if (!Number.isInteger(value) || value < 0) throw new Error(`${name} wants a number`);
   return value;
+}
+
+function wordAfter(name: string): string | undefined {
+  const words = process.argv.flatMap((argument) => argument.split('='));
+  return words.includes(name) ? words[words.indexOf(name) + 1] : undefined;
 }
 
 function say(line: string): void {
