@@ -49,23 +49,24 @@ export interface BadDaysGateway {
   stop(): Promise<void>;
 }
 
-/** Development tokens judge, or what is given. */
+/** Development tokens judge, or what is given; tables in PostgreSQL, or those that are given, which the caller closes. */
 export async function startBadDays(
   jobs: NonNullable<BackupRestoreOptions['jobs']> = {},
   authority: BackupRestoreOptions['auth']['authority'] = { kind: 'static', tokens: TOKENS },
+  tables?: TableBackend,
 ): Promise<BadDaysGateway> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'bad-days-')));
   const [objects, outside] = [join(folder, 'objects'), join(folder, 'outside')];
   await Promise.all([mkdir(objects), mkdir(outside)]);
   const database = await createTestDatabase();
-  const postgres = await createPostgresTableBackend({ connectionString: database.url });
+  const backend = tables ?? (await createPostgresTableBackend({ connectionString: database.url }));
   let spoil: (store: FaultyObjectStore) => void = () => undefined;
   const hooks = new Map<PropertyKey, (...args: readonly unknown[]) => unknown>();
   let text = '';
   const logger = createLogger('trace', { write: (line: string) => void (text += line) });
   const plugin: BackupRestoreOptions = {
     database: { url: database.url },
-    tables: hooked(postgres, hooks),
+    tables: hooked(backend, hooks),
     auth: { authority, adminProjectId: 'ops' },
     storage: {
       internalUrl: pathToFileURL(objects).href,
@@ -99,7 +100,7 @@ export async function startBadDays(
   return {
     url,
     databaseUrl: database.url,
-    backend: postgres,
+    backend,
     objects,
     outside,
     outsideUrl: pathToFileURL(outside).href,
@@ -116,7 +117,7 @@ export async function startBadDays(
     data: (token = 'demo-token', project = 'demo') => new DataApiClient(url, token, project),
     stop: async () => {
       await app.close();
-      await postgres.close();
+      if (!tables) await backend.close();
       await sql.end();
       await database.drop();
       await rm(folder, { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Batch, BatchLimit, BatchPlanner, PlannedRow, weightOf } from './batch-planner';
 import { isTooLarge } from './errors';
 import { ReplicaSets } from './replica-sets';
@@ -53,6 +54,8 @@ export class BulkLoad {
     const replicas = new ReplicaSets(session.ring, options.keyspace);
     this.planner = new BatchPlanner(limit, (hash) => replicas.of(hash));
     this.signal = options.signal ? AbortSignal.any([options.signal, this.ended.signal]) : this.ended.signal;
+    // One a write on its way.
+    setMaxListeners(0, this.signal);
   }
 
   /**

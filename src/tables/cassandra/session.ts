@@ -66,6 +66,7 @@ export class Session {
       queryOptions: { consistency: this.consistency, serialConsistency: this.serialConsistency, prepare: true },
     });
     this.ring = new Ring(this.client, options.dataCenter);
+    this.client.on('hostRemove', (node: Host) => letGo(node));
   }
 
   async connect(): Promise<void> {
@@ -175,6 +176,11 @@ const CONSISTENCIES = {
   EACH_QUORUM: types.consistencies.eachQuorum,
   ALL: types.consistencies.all,
 };
+
+/** When every node was away the driver makes its nodes anew, and forgets to end the old ones: they would try to connect for ever. (The typings lack it.) */
+function letGo(node: Host & { shutdown?: (waitForPending: boolean) => Promise<void> }): void {
+  node.shutdown?.(true).catch(() => undefined);
+}
 
 /** A `bigint` or `timestamp` column that is known to fit. */
 export function toNumber(value: unknown): number {
