@@ -105,6 +105,15 @@ describe('the gateway’s settings', () => {
     );
   });
 
+  it('of docs/operations.md for an OpenStack are such', () => {
+    const [, file = ''] = /```ini\n([^]*?)```/.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+    const lines = file.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+    const env = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+    expect(lines.length).toBeGreaterThan(10);
+    for (const name of Object.keys(env)) if (name !== 'NODE_ENV') expect(settingsTable(GatewaySettings)).toContain(`\`${name}\``);
+    expect(load(env)).toMatchObject({ tablesBackend: 'cassandra', objectsUrl: 'swift://magnetodb-backups-{project}', keystoneUsername: 'magnetodb' });
+  });
+
   it('are what docs/settings.md shows', () => {
     const table = settingsTable(GatewaySettings);
     expect(table.split('\n').length).toBeGreaterThan(30);
