@@ -74,9 +74,10 @@ export function describeConcurrency(make: MakeHarness): void {
       const { backend, open } = harness();
       const other = await open();
       const ref = await freshTable(backend, INDEXED);
-      const batch = (by: number): StoredItem[] =>
-        [0, ...Array.from({ length: 20 }, (_each, index) => 1 + by * 20 + index)].map((r) => ({ item: plainItem('a', r, { i: n(by * 1000 + r), by: n(by) }), expiresAt: undefined }));
+      const batch = (place: number, by = place): StoredItem[] =>
+        [0, ...Array.from({ length: 20 }, (_each, index) => 1 + place * 20 + index)].map((r) => ({ item: plainItem('a', r, { i: n(by * 1000 + r), by: n(by) }), expiresAt: undefined }));
       await Promise.all(Array.from({ length: 6 }, (_each, by) => (by % 2 ? backend : other).putItems(ref, batch(by))));
+      await backend.putItems(ref, batch(2, 7));
       const items = await scanAll(backend, ref);
       expect(items).toHaveLength(1 + 6 * 20);
       for (const item of items) expect(Number(item.get('i')?.value)).toBe(Number(item.get('by')?.value) * 1000 + Number(item.get('r')?.value));
