@@ -118,6 +118,8 @@ export interface ReadRangeOptions {
   readonly signal?: AbortSignal;
   /** Aim at about so many bytes of lines a block; a single item may exceed it. Default 1 MiB. */
   readonly blockBytes?: number;
+  /** May the memory of a block's lines be used again once the next block is asked for? Default false. */
+  readonly reuseMemory?: boolean;
   /**
    * Items whose expiry is at or before this second do not exist and are left out. Default: now.
    * Verification of a build passes the second that loading used, so that both sides see the same items.

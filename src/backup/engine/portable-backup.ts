@@ -93,7 +93,7 @@ export async function copyRange(
   progress: CopyProgress,
 ): Promise<void> {
   const blockBytes = Math.min(format.chunkBytes, MAX_BLOCK_BYTES);
-  const blocks = context.backend.readRange(range.handle, range.range, { after: progress.cursor, signal: progress.signal, blockBytes });
+  const blocks = context.backend.readRange(range.handle, range.range, { after: progress.cursor, signal: progress.signal, blockBytes, reuseMemory: true });
   await storeChunks(context, blocks, range.index, { ...format, encode: encodeChunk }, progress);
 }
 

@@ -22,6 +22,8 @@ export interface BlockRequest {
 /** Reads pages as blocks: the driver's way, and the lane's, which must give the same bytes. */
 export interface BlockPages {
   read(request: BlockRequest, ask: PageAsk): Promise<BlockPage>;
+  /** Takes back the memory of a block's lines, which nobody looks at any more. */
+  giveBack(lines: Buffer): void;
 }
 
 /** By the driver, which makes a value of each cell. */
@@ -49,5 +51,9 @@ export class DriverBlockPages implements BlockPages {
     }
     if (builder.itemCount > 0 && last) blocks.push(builder.take(formatPosition(last)));
     return { blocks, rows: page.rows.length, bytes, last, pageState: page.pageState };
+  }
+
+  giveBack(): void {
+    // Each block has memory of its own.
   }
 }

@@ -51,6 +51,7 @@ export class RangeReader {
         await steady.patiently(() => this.services.contents.requireReadable(handle.generation));
         for (const block of blocks) {
           yield block;
+          if (options.reuseMemory === true) this.blockPages.giveBack(block.lines);
           signal?.throwIfAborted();
         }
       }

@@ -49,6 +49,9 @@ module.exports = [
     ['frames-dynamic-numbers', 'numbers of dynamic attributes are spelt canonically', 'return dot < end - 1 && body[end - 1] !== ZERO;', 'return true;', 'a number to be spelt otherwise'],
     ['frames-escapes', 'dynamic text is spelt canonically', 'if ((ESCAPES[byte] ?? 0) !== 0 && from !== start && from !== end - 1) return false;', '', 'escapes that need not be'],
   ]),
+  ...rows(`${HERE}/frames/frame-block-pages.ts`, LANE, [
+    ['frames-memory', 'the memory of lines is used again', 'this.spares.push(buffer);', 'void buffer;', 'uses the memory of lines again'],
+  ]),
   ...rows(`${HERE}/frames/node-connection.ts`, LANE, [
     ['frames-forgotten', 'statements that a node forgot are prepared again', 'this.statements.delete(query);\n      }', '}', 'prepares again'],
     ['frames-huge', 'a page larger than memory bears is not taken', 'if (bytes <= MAX_FRAME_BYTES ||', 'if (bytes > 0 ||', 'larger than memory'],

@@ -101,7 +101,7 @@ describe('the lane of frames', () => {
   let host: Host;
   const lanes: FrameBlockPages[] = [];
   const byDriver: BlockPage = { blocks: [], rows: 0, bytes: 0, last: undefined, pageState: 'of the driver' };
-  const driver = { read: jest.fn(async () => byDriver) };
+  const driver = { read: jest.fn(async () => byDriver), giveBack: () => undefined };
 
   beforeEach(async () => {
     node = new FakeNode();
@@ -151,6 +151,25 @@ describe('the lane of frames', () => {
     const both = await Promise.all([lane.read(REQUEST, ask()), lane.read(REQUEST, ask())]);
     expect(both.map(linesOf)).toEqual([line('a'), line('a')]);
     expect(both[0]?.blocks[0]?.digest.itemCount).toBe(1);
+  });
+
+  it.each([
+    ['in this thread', []],
+    ['in one of its own', THREAD],
+  ])('uses the memory of lines again that are given back, %s', async (_where, execArgv) => {
+    const long = 'x'.repeat(200_000);
+    node.replies = [result(page(undefined, long, 'b')), result(page(undefined, 'c', long)), result(page(undefined, 'd'))];
+    const lane = laneOf({}, execArgv);
+    const [first] = (await lane.read(REQUEST, ask())).blocks;
+    if (!first) throw new Error('no block');
+    expect(first.lines.toString()).toBe(line(long) + line('b'));
+    lane.giveBack(first.lines);
+    const second = await lane.read(REQUEST, ask());
+    expect(linesOf(second)).toBe(line('c') + line(long));
+    expect(first.lines).toHaveLength(0);
+    // What is not given back stays as it is.
+    expect(linesOf(await lane.read(REQUEST, ask()))).toBe(line('d'));
+    expect(linesOf(second)).toBe(line('c') + line(long));
   });
 
   it('logs in with a password, and leaves a node that it cannot enter to the driver', async () => {

@@ -1,4 +1,5 @@
 import { errors, types } from 'cassandra-driver';
+import { isArrayBuffer } from 'node:util/types';
 import { TableDigest, validationError } from '../../../kernel';
 import { BlockPage, BlockPages, BlockRequest } from '../block-pages';
 import { keyBytes } from '../positions';
@@ -8,6 +9,8 @@ import { Lane, openLane } from './lane';
 
 /** The thread ends when nobody has asked for so long. */
 const IDLE_MILLIS = 30_000;
+/** Memory of lines that goes back to the thread: so many pieces, none that is small. */
+const [MOST_SPARES, WORTH_KEEPING] = [8, 256 * 1024];
 /** After so many connections that broke, one after the other, the driver reads for a while: it may know a way in that the lane does not. */
 const [MOST_FAILURES, REST_MILLIS] = [4, 30_000];
 
@@ -26,6 +29,7 @@ export class FrameBlockPages implements BlockPages {
   private readonly forDriver = new Set<string>();
   private lane: Lane | undefined;
   private idle: NodeJS.Timeout | undefined;
+  private readonly spares: ArrayBuffer[] = [];
   private nextId = 1;
   private failures = 0;
   private restsUntil = 0;
@@ -60,6 +64,11 @@ export class FrameBlockPages implements BlockPages {
     await this.end(new Error('the lane is closed'));
   }
 
+  /** Nobody looks at these lines any more. */
+  giveBack({ buffer }: Buffer): void {
+    if (this.lane && isArrayBuffer(buffer) && buffer.byteLength >= WORTH_KEEPING && this.spares.length < MOST_SPARES) this.spares.push(buffer);
+  }
+
   private ask(request: BlockRequest, { slice, fetchSize, pageState }: PageAsk, address: string): Promise<LanePage> {
     const { content, digestOnly, blockBytes, cutoff } = request;
     const { schema, cqlName, indexRows } = content.layout;
@@ -68,6 +77,7 @@ export class FrameBlockPages implements BlockPages {
       ...{ id, address, schema, cqlName, indexRows, digestOnly, blockBytes, cutoff, fetchSize, pageState },
       where: slice.where,
       values: slice.params.map(valueBytes),
+      spares: this.spares.splice(0),
     };
     return new Promise((resolve, reject) => {
       if (this.closed) return reject(new Error('the lane is closed'));
@@ -115,6 +125,7 @@ export class FrameBlockPages implements BlockPages {
   private async end(error: Error): Promise<void> {
     const { lane } = this;
     this.lane = undefined;
+    this.spares.length = 0;
     clearTimeout(this.idle);
     for (const { reject } of this.waiting.values()) reject(new errors.NoHostAvailableError({ lane: error }));
     this.waiting.clear();

@@ -22,6 +22,8 @@ export interface LaneRequest extends LineOptions {
   readonly values: readonly Uint8Array[];
   readonly fetchSize: number;
   readonly pageState: string | undefined;
+  /** Memory of earlier lines that nobody looks at any more. */
+  readonly spares: readonly ArrayBuffer[];
 }
 
 /** What became of it. */

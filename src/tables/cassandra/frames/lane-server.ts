@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { TableSchema, isDomainError } from '../../../kernel';
 import { Layout } from '../layout';
+import { LineMemory } from './line-memory';
 import { LaneFailure, LaneOptions, LanePage, LaneReply, LaneRequest } from './lane-messages';
 import { NodeConnection, TooMuch } from './node-connection';
 import { PageLines } from './page-lines';
@@ -21,6 +22,7 @@ class Unsupported extends Error {}
 export class LaneServer {
   private readonly connections = new Map<string, Promise<NodeConnection>>();
   private readonly tables = new Map<string, Table>();
+  private readonly memory = new LineMemory();
 
   constructor(private readonly options: LaneOptions) {}
 
@@ -41,7 +43,8 @@ export class LaneServer {
     const connection = await this.connection(request.address);
     const told = await connection.columnTypes(query);
     if (told.join() !== types) throw new Unsupported('columns of other types');
-    const { values, fetchSize: pageSize, pageState } = request;
+    const { values, fetchSize: pageSize, pageState, spares } = request;
+    this.memory.take(spares);
     const execution = { consistency: this.options.consistency, values, pageSize, pageState: pageState === undefined ? undefined : Buffer.from(pageState, 'hex') };
     return connection.execute(query, execution, (frame) => {
       const head = pageHeadOf(frame);
@@ -59,7 +62,7 @@ export class LaneServer {
     const known = this.tables.get(cqlName);
     if (known) return known;
     const layout = new Layout(schema as TableSchema, cqlName, indexRows);
-    const table = { layout, lines: new PageLines(layout), types: expectedTypes(layout).join() };
+    const table = { layout, lines: new PageLines(layout, this.memory), types: expectedTypes(layout).join() };
     const [oldest] = this.tables.keys();
     if (this.tables.size >= MOST_TABLES && oldest !== undefined) this.tables.delete(oldest);
     this.tables.set(cqlName, table);

@@ -30,7 +30,7 @@ function inThread(worker: Worker, onReply: (reply: LaneReply) => void, onEnd: (e
   worker.on('error', (error) => onEnd(error instanceof Error ? error : new Error(String(error))));
   worker.on('exit', () => onEnd(new Error('the thread of the lane ended')));
   return {
-    post: (request) => worker.postMessage(request),
+    post: (request) => worker.postMessage(request, [...request.spares]),
     ref: () => worker.ref(),
     unref: () => worker.unref(),
     close: async () => {
@@ -46,7 +46,7 @@ function here(options: LaneOptions, onReply: (reply: LaneReply) => void): Lane {
   server.serve(port2);
   port1.on('message', onReply);
   return {
-    post: (request) => port1.postMessage(request),
+    post: (request) => port1.postMessage(request, [...request.spares]),
     ref: () => port1.ref(),
     unref: () => port1.unref(),
     close: async () => {

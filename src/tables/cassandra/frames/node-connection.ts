@@ -16,7 +16,13 @@ export class TooMuch extends Error {}
 /** A larger frame than this is not taken where fewer rows could be asked for. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 const MAX_STREAM = 32_767;
+const READ_BYTES = 256 * 1024;
 const UNPREPARED = 0x2500;
+
+/** Where a socket's bytes go: good until it returns. */
+interface Incoming {
+  onPiece(piece: Buffer): void;
+}
 
 interface Waiting {
   /** Of one row there is no less. */
@@ -36,27 +42,29 @@ export class NodeConnection {
 
   private constructor(
     private readonly socket: Socket,
+    incoming: Incoming,
     private readonly options: NodeOptions,
   ) {
     const reader = new FrameReader(
       (stream, frame) => this.answered(stream, frame),
       (stream, bytes) => this.checkSize(stream, bytes),
     );
-    socket.on('data', (piece: Buffer) => {
+    incoming.onPiece = (piece) => {
       try {
         reader.take(piece);
       } catch (error) {
         socket.destroy(error instanceof Error ? error : new Error(String(error)));
       }
-    });
+    };
     socket.on('error', (error) => this.fail(error));
     socket.on('close', () => this.fail(new Error('a node closed its connection')));
   }
 
   /** @param address `host:port` */
   static async open(address: string, options: NodeOptions): Promise<NodeConnection> {
-    const socket = await connected(address, options);
-    const connection = new NodeConnection(socket, options);
+    const incoming: Incoming = { onPiece: () => undefined };
+    const socket = await connected(address, options, incoming);
+    const connection = new NodeConnection(socket, incoming, options);
     try {
       await connection.start();
       return connection;
@@ -170,12 +178,24 @@ export class NodeConnection {
   }
 }
 
-function connected(address: string, { tls, connectMillis }: NodeOptions): Promise<Socket> {
+/** Of plain connections: no memory is made for each piece. */
+function intoOneBuffer(incoming: Incoming): { buffer: Uint8Array; callback(bytes: number, buffer: Uint8Array): boolean } {
+  return {
+    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    callback: (bytes, { buffer, byteOffset }) => {
+      incoming.onPiece(Buffer.from(buffer, byteOffset, bytes));
+      return true;
+    },
+  };
+}
+
+function connected(address: string, { tls, connectMillis }: NodeOptions, incoming: Incoming): Promise<Socket> {
   const colon = address.lastIndexOf(':');
   const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))];
   return new Promise((resolve, reject) => {
     // As the driver does it: whether a certificate is looked at is for the options to say.
-    const socket = tls ? connectTls({ rejectUnauthorized: false, ...tls, host, port }) : connectPlain({ host, port });
+    const socket = tls ? connectTls({ rejectUnauthorized: false, ...tls, host, port }) : connectPlain({ host, port, onread: intoOneBuffer(incoming) });
+    if (tls) socket.on('data', (piece: Buffer) => incoming.onPiece(piece));
     const timer = setTimeout(() => socket.destroy(new Error('a node did not let in in time')), connectMillis);
     socket.once('error', (error) => {
       clearTimeout(timer);

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { AttributeType, TableDigest, bucketOf, canonicalItem, canonicalKey, compareUtf8, isAttributeType, itemDigest } from '../../../kernel';
 import { Layout } from '../layout';
 import { Position, formatPosition } from '../positions';
+import { LineMemory } from './line-memory';
 import { RawRow, readInt32 } from './raw-row';
 import { ROOM, ValueWriter, thoroughAttribute, thoroughExtra } from './value-writer';
 import type { PageHead } from './wire';
@@ -82,7 +83,10 @@ export class PageLines {
   /** The buffer's first bytes, by their number. */
   private keyViews: Buffer[] = [];
 
-  constructor(private readonly layout: Layout) {
+  constructor(
+    private readonly layout: Layout,
+    private readonly memory = new LineMemory(),
+  ) {
     const keys = layout.keys.map(({ name, type }, column) => ({ name, type: type as AttributeType, column }));
     const first = keys.length + 4 + layout.others.length;
     const others = layout.others.map(({ name, type }, index) => ({ name, type, column: first + index }));
@@ -132,7 +136,7 @@ export class PageLines {
 
   /** Lines go to new memory from here on: that of the block before is given away. */
   private begin(expectedBytes: number): void {
-    this.writer.out = Buffer.allocUnsafeSlow(expectedBytes + this.roomOfNames);
+    this.writer.out = this.memory.give(expectedBytes + this.roomOfNames);
     this.writer.at = 0;
   }
 
