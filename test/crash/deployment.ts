@@ -47,8 +47,8 @@ export class Deployment {
     private readonly dropDatabase: () => Promise<void>,
   ) {}
 
-  /** With a gateway in this process that serves the API and works on nothing. */
-  static async start(settings: Record<string, string> = {}): Promise<Deployment> {
+  /** With a gateway in this process that serves the API and works on nothing. @param openTables what the settings say that the gateways have: PostgreSQL */
+  static async start(settings: Record<string, string> = {}, openTables = openPostgres): Promise<Deployment> {
     const folder = await realpath(await mkdtemp(join(tmpdir(), 'crash-')));
     await Promise.all([mkdir(join(folder, 'objects')), mkdir(join(folder, 'outside'))]);
     const database = await createTestDatabase();
@@ -62,7 +62,7 @@ export class Deployment {
     const sql = new Client({ connectionString: database.url });
     await sql.connect();
     const api = await startGateway(loadSettings(GatewaySettings, { ...environment, STEPS_PER_PROCESS: '0' }));
-    const backend = await createPostgresTableBackend({ connectionString: database.url, maxConnections: 4 });
+    const backend = await openTables(database.url);
     return new Deployment(folder, backend, environment, sql, api, () => database.drop());
   }
 
@@ -148,6 +148,10 @@ export class Deployment {
     await this.dropDatabase();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+function openPostgres(url: string): Promise<TableBackend> {
+  return createPostgresTableBackend({ connectionString: url, maxConnections: 4 });
 }
 
 export function archiveAt(locationUrl: string): FilesystemObjectStore {
