@@ -18,6 +18,7 @@ describe('cutting the ring', () => {
     const cuts = cutRing(skewed, [], 10);
     expect(cuts).toHaveLength(9);
     expect(cuts.filter((token) => token <= 0n)).toHaveLength(9);
+    expect(Number(cuts[4]) / Number(MAX_TOKEN)).toBeCloseTo(-4 / 9);
     expect(cutRing(skewed, [], 1)).toEqual([]);
   });
 
