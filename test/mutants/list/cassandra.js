@@ -33,9 +33,6 @@ module.exports = [
     ['cassandra-late-writes', 'a lock waits for what a dead process had sent', 'unsure ||= waiting.some((process) => !alive.has(process));', '', 'not before what it had sent'],
     ['cassandra-lock-for-hope', 'there is no lock while a writer may be at work', 'if (waiting.length > 0 && performance.now() >= until) throw unavailable();', 'if (waiting.length > 0 && performance.now() >= until) break;', 'rather than lock'],
   ]),
-  ...rows('src/tables/cassandra/build-writes.ts', CONTRACT, [
-    ['cassandra-collision', 'two items of one key fail a restore', 'if (row && !sameItem(row, decoded)) throw keyCollision(decoded);', '', 'refuse two different items of one key, in one'],
-  ]),
   ...rows('src/tables/cassandra/merges.ts', CONTRACT, [
     ['cassandra-merge-later', 'what was written since a merge began wins', 'Math.max((row.now + 1) * 1000,', 'Math.max((row.now + 60_000) * 1000,', 'counts an owner once'],
     ['cassandra-merge-index', 'a merge takes index rows of what it replaces away', '[removal, ...stale, base]', '[removal, base]', 'keeps indexes right'],
