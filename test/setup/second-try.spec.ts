@@ -49,7 +49,7 @@ describe('A test that fails', () => {
     expect(printed).toMatch(/RETRY[^]*Expected: 2[^]*Received: 1/);
   });
 
-  it.each([{ CI: 'false' }, { CI: 'true', TEST_RETRIES: '0' }])('has none with %j', async (environment) => {
+  it.each<Record<string, string>>([{ CI: 'false' }, { CI: 'true', TEST_RETRIES: '0' }])('has none with %j', async (environment) => {
     expect((await run(environment)).summary).toEqual(['1 passed, 2 failed']);
   });
 });
