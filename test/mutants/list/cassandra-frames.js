@@ -58,6 +58,7 @@ module.exports = [
     ['frames-password', 'the lane logs in', 'plainBody(credentials)', "plainBody({ ...credentials, password: '' })", 'logs in with a password'],
   ]),
   ...rows(`${HERE}/frames/lane-server.ts`, LANE, [
+    ['frames-ahead-twice', 'a page that was begun is not read once more', 'return begun ?? this.read(request);', 'return this.read(request);', 'before anybody comes'],
     ['frames-types', 'columns of other types are for the driver', "if (told.join() !== types) throw", "if (told.join() === '') throw", 'leaves to the driver'],
     ['frames-dead-connection', 'a connection that broke is made anew', 'if (known?.isOpen === true) return known;', 'if (known !== undefined) return known;', 'connects again'],
   ]),

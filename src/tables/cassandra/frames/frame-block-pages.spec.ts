@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConnectionOptions, createServer as createTlsServer } from 'node:tls';
 import { schemaOf } from '../../../../test/contract/table-backend/harness';
+import { until } from '../../../../test/setup/until';
 import { BlockPage, BlockRequest } from '../block-pages';
 import { Layout } from '../layout';
 import { tokenSlice } from '../positions';
@@ -170,6 +171,20 @@ describe('the lane of frames', () => {
     // What is not given back stays as it is.
     expect(linesOf(await lane.read(REQUEST, ask()))).toBe(line('d'));
     expect(linesOf(second)).toBe(line('c') + line(long));
+  });
+
+  it('asks for the page behind one before anybody comes for it, once, and tells its failure to who comes', async () => {
+    const lane = laneOf();
+    const hex = (state: string): string => Buffer.from(state).toString('hex');
+    node.replies = [result(page('2', 'a')), result(page('3', 'b')), result(page('4', 'c')), failure(types.responseErrorCodes.readTimeout), result(page(undefined, 'd'))];
+    await lane.read(REQUEST, ask());
+    expect(linesOf(await lane.read(REQUEST, ask({ pageState: hex('2') })))).toBe(line('b'));
+    await until(async () => node.executed.length === 3);
+    expect(linesOf(await lane.read(REQUEST, ask({ pageState: hex('3') })))).toBe(line('c'));
+    await until(async () => node.executed.length === 4);
+    await expect(lane.read(REQUEST, ask({ pageState: hex('4') }))).rejects.toBeInstanceOf(errors.ResponseError);
+    expect(linesOf(await lane.read(REQUEST, ask({ pageState: hex('4'), fetchSize: 2 })))).toBe(line('d'));
+    expect(node.executed).toHaveLength(5);
   });
 
   it('logs in with a password, and leaves a node that it cannot enter to the driver', async () => {

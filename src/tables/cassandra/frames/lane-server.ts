@@ -9,6 +9,8 @@ import { expectedTypes } from './raw-row';
 import { ServerError, pageHeadOf } from './wire';
 
 const MOST_TABLES = 100;
+/** One for each range that is being read. */
+const MOST_AHEAD = 8;
 
 interface Table {
   readonly layout: Layout;
@@ -23,6 +25,8 @@ export class LaneServer {
   private readonly connections = new Map<string, Promise<NodeConnection>>();
   private readonly tables = new Map<string, Table>();
   private readonly memory = new LineMemory();
+  /** Pages that were begun before anybody asked, each once. */
+  private readonly ahead = new Map<string, Promise<LanePage>>();
 
   constructor(private readonly options: LaneOptions) {}
 
@@ -37,18 +41,37 @@ export class LaneServer {
     port.on('close', () => void this.close());
   }
 
-  async page(request: LaneRequest): Promise<LanePage> {
+  /** Reads a page, unless that has begun already; as soon as its state is there, the next one is asked for: nodes do not wait for lines to be made. */
+  page(request: LaneRequest): Promise<LanePage> {
+    this.memory.take(request.spares);
+    const key = nameOf(request);
+    const begun = this.ahead.get(key);
+    this.ahead.delete(key);
+    return begun ?? this.read(request);
+  }
+
+  private readAhead(request: LaneRequest): void {
+    const [oldest] = this.ahead.keys();
+    // Nobody came for it: the range was given up, or cut.
+    if (this.ahead.size >= MOST_AHEAD && oldest !== undefined) this.ahead.delete(oldest);
+    const page = this.read(request);
+    page.catch(() => undefined);
+    this.ahead.set(nameOf(request), page);
+  }
+
+  private async read(request: LaneRequest): Promise<LanePage> {
     const { layout, lines, types } = this.table(request);
     const query = `SELECT ${layout.selection} FROM ${layout.cqlName} WHERE ${request.where}`;
     const connection = await this.connection(request.address);
     const told = await connection.columnTypes(query);
     if (told.join() !== types) throw new Unsupported('columns of other types');
-    const { values, fetchSize: pageSize, pageState, spares } = request;
-    this.memory.take(spares);
+    const { values, fetchSize: pageSize, pageState } = request;
     const execution = { consistency: this.options.consistency, values, pageSize, pageState: pageState === undefined ? undefined : Buffer.from(pageState, 'hex') };
     return connection.execute(query, execution, (frame) => {
       const head = pageHeadOf(frame);
-      return { ...lines.encode(frame.body, head, request), pageState: head.pageState?.toString('hex') };
+      const next = head.pageState?.toString('hex');
+      if (next !== undefined && pageState !== undefined) this.readAhead({ ...request, pageState: next });
+      return { ...lines.encode(frame.body, head, request), pageState: next };
     });
   }
 
@@ -82,6 +105,11 @@ export class LaneServer {
     });
     return made;
   }
+}
+
+/** What a page is the answer to, but for its size and the node. */
+function nameOf({ cqlName, where, values, pageState = '', digestOnly, blockBytes, cutoff }: LaneRequest): string {
+  return [cqlName, where, ...values.map((value) => Buffer.from(value).toString('base64')), pageState, digestOnly, blockBytes, cutoff].join('\0');
 }
 
 /** The memory of lines changes hands. */
