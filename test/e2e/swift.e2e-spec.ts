@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { newCredentialsKey } from '../../src/index';
 import { Fate, HttpProxy, ProxiedRequest } from '../fakes/http-proxy';
 import { pythonIsThere } from '../setup/keystone-service';
+import { steadyFetch } from '../setup/steady-fetch';
 import { OTHER_TESTER, SwiftService, TESTER } from '../setup/swift-service';
 import { until } from '../setup/until';
 import { DataApiClient, FORUM_ATTRIBUTES, FORUM_KEYS, ok, post } from './data-api-server';
@@ -55,19 +56,19 @@ class Scene {
 /** Names in a container, as the service user of the deployment or somebody else sees them. */
 async function objectsOf(account: string, container: string, user: 'magnetodb' | 'member' = 'magnetodb', project = 'service'): Promise<string[] | undefined> {
   const token = await swift.keystone.logIn(user, { project });
-  const response = await fetch(`${swift.url}/v1/${account}/${container}`, { headers: { 'X-Auth-Token': token } });
+  const response = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { headers: { 'X-Auth-Token': token } });
   const text = await response.text();
   return response.status === 404 ? undefined : text.split('\n').filter((name) => name !== '');
 }
 
 /** What Swift answers to a token. */
 async function statusOf(account: string, token: string): Promise<number> {
-  return (await fetch(`${swift.url}/v1/${account}`, { method: 'HEAD', headers: { 'X-Auth-Token': token } })).status;
+  return (await steadyFetch(`${swift.url}/v1/${account}`, { method: 'HEAD', headers: { 'X-Auth-Token': token } })).status;
 }
 
 async function bytesIn(account: string, container: string): Promise<number> {
   const headers = { 'X-Auth-Token': await swift.keystone.logIn('magnetodb', { project: 'service' }) };
-  const response = await fetch(`${swift.url}/v1/${account}/${container}`, { method: 'HEAD', headers });
+  const response = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { method: 'HEAD', headers });
   return Number(response.headers.get('x-container-bytes-used'));
 }
 
@@ -194,7 +195,7 @@ describeIfThere('Backups in Swift', () => {
     /** As its operator does: bytes that the container, made if need be, may hold. */
     const limit = async (bytes: string): Promise<void> => {
       const headers = { 'X-Auth-Token': await swift.keystone.logIn('magnetodb', { project: 'service' }), 'X-Container-Meta-Quota-Bytes': bytes };
-      const { status } = await fetch(`${swift.url}/v1/${account}/${container}`, { method: 'PUT', headers });
+      const { status } = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { method: 'PUT', headers });
       expect([201, 202]).toContain(status);
     };
     // No chunk fits in, but what the gateway puts first.
@@ -219,8 +220,8 @@ describeIfThere('Backups in Swift', () => {
     const token = await swift.keystone.logIn('magnetodb', { project: 'service' });
     await until(async () => {
       for (const name of (await objectsOf(account, container)) ?? [])
-        await fetch(`${swift.url}/v1/${account}/${container}/${name}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
-      const { status } = await fetch(`${swift.url}/v1/${account}/${container}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
+        await steadyFetch(`${swift.url}/v1/${account}/${container}/${name}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
+      const { status } = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
       return status === 204 || status === 404;
     });
     goOn();
@@ -389,7 +390,7 @@ describeIfThere('Backups in a Swift that is stopped and started again', () => {
   }, START_MILLIS);
 
   async function names(container: string): Promise<string[]> {
-    const response = await fetch(`${own.url}/v1/${account}/${container}`, { headers: { 'X-Auth-Token': await swift.keystone.logIn('magnetodb', { project: 'service' }) } });
+    const response = await steadyFetch(`${own.url}/v1/${account}/${container}`, { headers: { 'X-Auth-Token': await swift.keystone.logIn('magnetodb', { project: 'service' }) } });
     return (await response.text()).split('\n').filter((name) => name !== '');
   }
 });

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { steadyFetch } from './steady-fetch';
 
 const SCRIPT = join(__dirname, '../services/openstack/keystone.sh');
 
@@ -101,7 +102,7 @@ export class KeystoneService {
   }
 
   async call(method: string, path: string, token?: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-    const response = await fetch(`${this.url}/v3${path}`, {
+    const response = await steadyFetch(`${this.url}/v3${path}`, {
       method,
       headers: { 'Content-Type': 'application/json', ...(token === undefined ? {} : { 'X-Auth-Token': token }), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { KeystoneService } from './keystone-service';
+import { steadyFetch } from './steady-fetch';
 
 const SCRIPT = join(__dirname, '../services/openstack/swift.sh');
 
@@ -62,7 +63,7 @@ export class SwiftService {
 
   /** A token of tempauth's. */
   async tempauthToken({ user, key } = TESTER): Promise<string> {
-    const response = await fetch(`${this.tempauthUrl}/auth/v1.0`, { headers: { 'X-Auth-User': user, 'X-Auth-Key': key } });
+    const response = await steadyFetch(`${this.tempauthUrl}/auth/v1.0`, { headers: { 'X-Auth-User': user, 'X-Auth-Key': key } });
     const token = response.headers.get('x-auth-token');
     if (token === null) throw new Error(`tempauth answered ${response.status} to a log-in`);
     return token;
