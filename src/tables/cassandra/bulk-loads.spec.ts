@@ -110,8 +110,8 @@ describeOnCassandra('a load into a cluster in trouble', () => {
     await expect(ended).rejects.toBe(reason);
   });
 
-  it('writes what is too large for one batch of the cluster in several, and each row of an item by itself if need be', async () => {
-    // An item and its row of the index: 60 KB each, where batches of 50 KiB are refused.
+  it('writes items that are larger than a batch may be, with their rows of indexes', async () => {
+    // An item and its row of the index: 60 KB each, where batches of several partitions end at 50 KiB.
     const large = [item(1, 'y'.repeat(60_000)), item(2, 'z'.repeat(60_000)), item(3)];
     await backend.loadItems(build, 'large', async function* () {
       yield large;

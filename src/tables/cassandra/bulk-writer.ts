@@ -23,7 +23,7 @@ export class BulkWriter {
   private readonly limit = new BatchLimit();
 
   constructor(
-    private readonly session: Session,
+    private readonly session: Pick<Session, 'ring' | 'writeBatch'>,
     private readonly window = new WriteWindow(),
   ) {}
 
@@ -46,7 +46,7 @@ export class BulkLoad {
   private failure: { readonly error: unknown } | undefined;
 
   constructor(
-    private readonly session: Session,
+    private readonly session: Pick<Session, 'ring' | 'writeBatch'>,
     private readonly window: WriteWindow,
     private readonly limit: BatchLimit,
     private readonly options: BulkOptions,
@@ -104,21 +104,13 @@ export class BulkLoad {
     try {
       await this.session.writeBatch(statements, { routingKey, keyspace: this.options.keyspace, once: this.options.patient });
     } catch (error) {
-      if (!isTooLarge(error) || statements.length < 2) throw error;
+      // Rows of one partition are never too much for the cluster.
+      if (!isTooLarge(error) || rows.length < 2) throw error;
       this.limit.refused(weightOf(statements));
-      await this.writeParts(rows, statements, routingKey);
-    }
-  }
-
-  /** Of one item whose rows are too much for one batch, each by itself. */
-  private async writeParts(rows: readonly PlannedRow[], statements: readonly Statement[], routingKey: Buffer): Promise<void> {
-    const middle = Math.ceil(rows.length / 2);
-    if (rows.length > 1) {
+      const middle = Math.ceil(rows.length / 2);
       await this.write(rows.slice(0, middle), routingKey);
       await this.write(rows.slice(middle), routingKey);
-      return;
     }
-    for (const { query, params } of statements) await this.session.write(query, params);
   }
 
   /** A row may have waited long: its life is what is left of it now. */

@@ -1,6 +1,5 @@
 const rows = require('../rows');
 
-const FAULTS = 'src/tables/cassandra/bulk-loads.spec.ts';
 const RESTORES = 'test/e2e/cassandra-restores.e2e-spec.ts';
 
 module.exports = [
@@ -28,8 +27,9 @@ module.exports = [
     ['cassandra-scale-lost', 'fractions are written as such', 'if (isFraction) scale++;', '', 'gives the number'],
     ['cassandra-empty-key', 'a key that Cassandra has not is refused', 'for (const [index, cell] of key.entries()) checkKeyBytes(this.layout, index, cell.length);', '', 'keys that Cassandra has not'],
   ]),
-  ...rows('src/tables/cassandra/bulk-writer.ts', FAULTS, [
-    ['cassandra-too-large', 'a batch that a cluster refuses is made smaller', 'if (!isTooLarge(error) || statements.length < 2) throw error;', 'throw error;', 'too large for one batch'],
+  ...rows('src/tables/cassandra/bulk-writer.ts', 'src/tables/cassandra/bulk-writer.spec.ts', [
+    ['cassandra-too-large', 'a batch that a cluster refuses is made smaller', 'if (!isTooLarge(error) || rows.length < 2) throw error;', 'throw error;', 'refuses as too large'],
+    ['cassandra-stale-life', 'a row that waited does not live longer for it', 'const life = lifeOf(expiresAt);', 'const life = 0;', 'what is left of it when it is sent'],
   ]),
   ...rows('src/restore/engine/collisions.ts', 'src/restore/engine/portable-restore.spec.ts', [
     ['collision-unnamed', 'a collision is named where the backend does not look', 'if (earlier !== undefined && earlier !== value) return item;', '', 'names the key of two'],
