@@ -37,6 +37,30 @@ describe('a bulk load', () => {
     expect(Math.max(...sent.map((statements) => statements.length))).toBeLessThanOrEqual(5);
   });
 
+  it('takes no more rows than it may have on their way while the cluster does not answer', async () => {
+    const waiting: (() => void)[] = [];
+    const ring = { ends: () => [0n], replicas: () => [], tokenOf: () => 0n } as unknown as Ring;
+    const writer = new BulkWriter({ ring, writeBatch: () => new Promise((resolve) => waiting.push(resolve)) }, new WriteWindow({ now: () => 0 }));
+    const load = writer.begin({ keyspace: 'k', patient: true });
+    let taken = 0;
+    let over = false;
+    const feeding = (async () => {
+      for (; taken < 5_000; taken++) await load.add({ statements: [row(`row ${taken}`)], expiresAt: undefined }, HASH);
+      await load.end();
+      over = true;
+    })();
+    const seen: number[] = [];
+    while (!over) {
+      await new Promise(setImmediate);
+      seen.push(waiting.length);
+      waiting.shift()?.();
+    }
+    await feeding;
+    expect(seen[0]).toBe(8);
+    expect(Math.max(...seen)).toBeLessThan(60);
+    expect(taken).toBe(5_000);
+  });
+
   it('fails with what else the cluster refuses', async () => {
     const { writer } = writerTo(() => new errors.ResponseError(types.responseErrorCodes.invalid, 'no'));
     const load = writer.begin({ keyspace: 'k', patient: true });

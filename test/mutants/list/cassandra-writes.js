@@ -29,6 +29,7 @@ module.exports = [
   ]),
   ...rows('src/tables/cassandra/bulk-writer.ts', 'src/tables/cassandra/bulk-writer.spec.ts', [
     ['cassandra-too-large', 'a batch that a cluster refuses is made smaller', 'if (!isTooLarge(error) || rows.length < 2) throw error;', 'throw error;', 'refuses as too large'],
+    ['cassandra-no-back-pressure', 'memory does not grow while the cluster does not answer', 'await this.window.enter(this.signal).catch(', 'void this.window.enter(this.signal).catch(', 'no more rows than it may have'],
     ['cassandra-stale-life', 'a row that waited does not live longer for it', 'const life = lifeOf(expiresAt);', 'const life = 0;', 'what is left of it when it is sent'],
   ]),
   ...rows('src/restore/engine/collisions.ts', 'src/restore/engine/portable-restore.spec.ts', [
