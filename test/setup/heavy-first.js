@@ -9,6 +9,8 @@ const HEAVY = [
   'test/crash/random-kills.spec.ts',
   'src/tables/cassandra/cassandra-table-backend.spec.ts',
   'test/crash/named-points.spec.ts',
+  'test/e2e/cassandra-cluster.e2e-spec.ts',
+  'test/e2e/cassandra-restores.e2e-spec.ts',
   'test/e2e/console.e2e-spec.ts',
   'test/e2e/swift.e2e-spec.ts',
   'test/e2e/jobs-crash.e2e-spec.ts',
