@@ -141,7 +141,7 @@ describe('a catalogue that was lost', () => {
     await deployment.client('demo').gone(async () => ({ ...(await deployment.client('demo').get('/v1/management/demo/backups')), status: (await deployment.listed('demo')).length === 0 ? 404 : 200 }));
     expect(await stored()).toHaveLength(3);
     expect((await stored()).filter((name) => name.startsWith('outside'))).toHaveLength(1);
-  }, 120_000);
+  }, 300_000);
 
   describe('with things in the store that are no whole backups', () => {
     const project = 'demo';
