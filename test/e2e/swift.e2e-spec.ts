@@ -295,7 +295,7 @@ describeIfThere('Backups in the accounts of their users', () => {
     expect(backup).toMatchObject({ status: 'CREATED', item_count: ITEMS });
     expect(locationOf(backup)).toBe(`swift+${swift.url}/v1/${account}/kept-backups/${String(backup['id'])}`);
     // The user's own, as any of the user's objects is.
-    expect(await objectsOf(account, 'kept-backups', 'member', 'demo')).toContain(`${String(backup['id'])}/manifest.json`);
+    await until(async () => (await objectsOf(account, 'kept-backups', 'member', 'demo'))?.includes(`${String(backup['id'])}/manifest.json`));
     await until(async () => (await trusts()).length === 0);
 
     expect(await scene.restored('trusted_again', { source: locationOf(backup) })).toMatchObject({ status: 'RESTORED' });
