@@ -28,7 +28,7 @@ module.exports = {
   setupFilesAfterEnv: ['<rootDir>/test/setup/second-try.js'],
   globalTeardown: '<rootDir>/test/setup/global-teardown.js',
   // For a machine with much else to do: no test is about time.
-  testTimeout: 240000,
+  testTimeout: 300000,
   // One more than the cores of a small machine: tests of gateways wait about half of their time, for leases and for other processes.
   maxWorkers: 3,
   reporters: ['default', '<rootDir>/test/setup/summary-reporter.js'],

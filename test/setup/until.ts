@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 
 /** On a machine with twenty others at work, what takes a second takes a minute. TEST_PATIENCE_MILLIS: for runs that mean to fail. */
-const PATIENCE_MILLIS = Number(process.env['TEST_PATIENCE_MILLIS'] ?? 120_000);
+const PATIENCE_MILLIS = Number(process.env['TEST_PATIENCE_MILLIS'] ?? 180_000);
 
 /** Asks again and again until the answer is not undefined or false, and returns it; fails after `timeoutMillis`, but never before the patience of all tests. */
 export async function until<T>(
