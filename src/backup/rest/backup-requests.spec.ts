@@ -119,7 +119,7 @@ describe('the parameters of lists and deletions', () => {
 
   it('has defaults', () => {
     expect(parseBackupList({})).toEqual({ limit: 100, after: undefined, status: undefined, name: undefined });
-    expect(parseDeleteBackup({})).toEqual({ purge: false, cascade: false });
+    expect(parseDeleteBackup({})).toEqual({ purge: false, forget: false, cascade: false });
   });
 
   it('reads all, an id in either spelling', () => {
@@ -130,7 +130,7 @@ describe('the parameters of lists and deletions', () => {
       name: 'x y',
     };
     expect(parseBackupList(query)).toEqual({ limit: 1000, after: id, status: 'CREATE_FAILED', name: 'x y' });
-    expect(parseDeleteBackup({ purge: 'true', cascade: 'false' })).toEqual({ purge: true, cascade: false });
+    expect(parseDeleteBackup({ purge: 'true', cascade: 'false' })).toEqual({ purge: true, forget: false, cascade: false });
   });
 
   it.each([
