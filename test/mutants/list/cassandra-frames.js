@@ -46,8 +46,13 @@ module.exports = [
   ...rows(`${HERE}/frames/value-writer.ts`, LINES, [
     ['frames-zeros', 'numbers are spelt canonically', 'for (; value % 10 === 0; scale--) value /= 10;', '', 'zeros at the end'],
     ['frames-large-numbers', 'numbers are exact', 'const [PLAIN_BYTES, LEAST_SCALE, MOST_SCALE] = [6,', 'const [PLAIN_BYTES, LEAST_SCALE, MOST_SCALE] = [16,', '38 digits'],
+  ]),
+  ...rows(`${HERE}/frames/canonical-json.ts`, LINES, [
     ['frames-dynamic-numbers', 'numbers of dynamic attributes are spelt canonically', 'return dot < end - 1 && body[end - 1] !== ZERO;', 'return true;', 'a number to be spelt otherwise'],
-    ['frames-escapes', 'dynamic text is spelt canonically', 'if ((ESCAPES[byte] ?? 0) !== 0 && from !== start && from !== end - 1) return false;', '', 'escapes that need not be'],
+    ['frames-escapes', 'dynamic text is spelt canonically', 'while (at < end && (ESCAPES[body[at] ?? 0] ?? 0) === 0) at++;', 'while (at < end && (body[at] !== QUOTE || at < end - 1)) at++;', 'escapes that need not be'],
+    ['frames-dynamic-sets', 'dynamic sets are in canonical order', 'if (behind === NONE || (before !== NONE && !ascends(body, before, at))) return false;', 'if (behind === NONE) return false;', 'a set out of order'],
+    ['frames-dynamic-maps', 'dynamic maps are in canonical order', 'body[colon] !== COLON || (before !== NONE && !ascends(body, before, at))', 'body[colon] !== COLON', 'a map out of order'],
+    ['frames-dynamic-twice', 'a member that stands twice is one', 'if (b === QUOTE) return false;', 'if (b === QUOTE) return a === QUOTE;', 'a set with a member twice'],
   ]),
   ...rows(`${HERE}/frames/frame-block-pages.ts`, LANE, [
     ['frames-memory', 'the memory of lines is used again', 'this.spares.push(buffer);', 'void buffer;', 'uses the memory of lines again'],

@@ -160,6 +160,20 @@ describe('lines of the bytes of frames', () => {
     ['minus zero', 'a', 'N', '"-0"'],
     ['white space', 'a', 'SS', ' ["b", "a", "b"] '],
     ['an empty set', 'a', 'NS', '[]'],
+    ['a canonical set', 'a', 'SS', '["","a","a☃","b"]'],
+    ['a set out of order', 'a', 'SS', '["ab","a"]'],
+    ['a set with a member twice', 'a', 'SS', '["a","a"]'],
+    ['a set with an escape', 'a', 'SS', '["a\\"","b"]'],
+    ['a set of numbers in the order of their texts', 'a', 'NS', '["-1","10","9.5"]'],
+    ['a set of numbers in the order of their values', 'a', 'NS', '["9.5","10"]'],
+    ['a set of numbers spelt otherwise', 'a', 'NS', '["1.0","2"]'],
+    ['a set of binaries', 'a', 'BS', '["AAE=","AQ=="]'],
+    ['a canonical map', 'a', 'SNM', '{"high":"104","low":"-0.5"}'],
+    ['a map of numbers to texts', 'a', 'NSM', '{"1":"","10":"x","9":"☃"}'],
+    ['an empty map', 'a', 'SSM', '{}'],
+    ['a map out of order', 'a', 'SSM', '{"b":"1","a":"2"}'],
+    ['a map with a key twice', 'a', 'SSM', '{"a":"1","a":"2"}'],
+    ['a map with a key of objects', 'a', 'SSM', '{"__proto__":"1"}'],
     ['a map', 'a', 'NBM', '{"10": "AAE=", "9": ""}'],
     ['a name of its own kind', 'naïve "name"', 'S', '"x"'],
     ['a name that stands for a column, too', 'n', 'N', '"5"'],
@@ -174,7 +188,11 @@ describe('lines of the bytes of frames', () => {
     expectSame(layout, [rowOf(layout, item({}), undefined, ([n, _s, ...rest]) => [n, broken, ...rest]), rowOf(layout, item({}), undefined)]);
     const only = (extraTypes: unknown, data: unknown) => rowOf(layout, item({}), undefined, ([n, s, ns, m, , , exists]) => [n, s, ns, m, extraTypes, data, exists]);
     expectSame(layout, [only(new Map([['a', 'S']]), null), only(null, new Map([['a', Buffer.from('"x"')]])), only(new Map([['a', 'S']]), new Map([['a', Buffer.from('"x"')], ['b', Buffer.from('"y"')]]))]); // prettier-ignore
-    for (const row of [only(new Map([['a', 'S']]), new Map([['b', Buffer.from('"x"')]])), only(new Map([['a', 'XX']]), new Map([['a', Buffer.from('"x"')]]))]) {
+    for (const json of ['["a",]', '["a" ,1]', '["a","b"', '["a""b"]', '[,"a"]', '[1]', '"a"', ''])
+      expect(() => lane(layout, [only(new Map([['a', 'SS']]), new Map([['a', Buffer.from(json)]]))])).toThrow();
+    for (const json of ['{"a":"1",}', '{"a"}', '{"a":1}', '{"a":"1""b":"2"}', '{"a":"x"}', '["a"]'])
+      expect(() => lane(layout, [only(new Map([['a', 'SNM']]), new Map([['a', Buffer.from(json)]]))])).toThrow();
+    for (const row of [only(new Map([['a', 'SX']]), new Map([['a', Buffer.from('["a"]')]])), only(new Map([['a', 'SNX']]), new Map([['a', Buffer.from('{}')]])), only(new Map([['a', 'S']]), new Map([['b', Buffer.from('"x"')]])), only(new Map([['a', 'XX']]), new Map([['a', Buffer.from('"x"')]]))]) {
       expect(() => lane(layout, [row])).toThrow(DomainError);
       expect(() => codec(layout, [row])).toThrow(DomainError);
     }

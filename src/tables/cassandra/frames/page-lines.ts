@@ -266,7 +266,7 @@ export class PageLines {
     writer.bytes(BEHIND_NAME);
     writer.text(body, typeStart, typeEnd);
     writer.bytes(BEHIND_TYPE);
-    if (typeEnd - typeStart === 1 && writer.canonicalJson(body[typeStart] ?? 0, body, dataStart, dataEnd)) {
+    if (writer.canonicalJson(body, typeStart, typeEnd, dataStart, dataEnd)) {
       writer.byte(CLOSE);
       return true;
     }

@@ -1,24 +1,16 @@
 import { AttributeType, Item, canonicalItem, parseAttributeValue } from '../../../kernel';
 import { decodeValue } from '../codec';
+import { ESCAPES, isCanonicalJson } from './canonical-json';
 import { readInt32 } from './raw-row';
 
-const [QUOTE, BACKSLASH, SPACE, COLON, COMMA, MINUS, DOT, ZERO, NINE, EQUALS] = [0x22, 0x5c, 0x20, 0x3a, 0x2c, 0x2d, 0x2e, 0x30, 0x39, 0x3d];
+const [QUOTE, BACKSLASH, COLON, COMMA, MINUS, DOT, ZERO, EQUALS] = [0x22, 0x5c, 0x3a, 0x2c, 0x2d, 0x2e, 0x30, 0x3d];
 const [OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d];
 const [S, N, B] = [0x53, 0x4e, 0x42];
 const LENGTH_BYTES = 4;
 /** An unscaled value of so many bytes is a whole number that JavaScript counts exactly; scales within these bounds are spelt plainly. */
 const [PLAIN_BYTES, LEAST_SCALE, MOST_SCALE] = [6, -20, 30];
-/** A number of so many digits is within every limit of the data model. */
-const PLAIN_DIGITS = 15;
 const HEX = Buffer.from('0123456789abcdef');
 const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
-/** The letter behind the backslash of a character; `u`: its code in hexadecimal. */
-const ESCAPES = new Uint8Array(256);
-for (let byte = 0; byte < SPACE; byte++) ESCAPES[byte] = 0x75;
-for (const [char, letter] of ['\bb', '\tt', '\nn', '\ff', '\rr', '""', '\\\\'].map((pair) => [...pair])) {
-  ESCAPES[(char ?? '').charCodeAt(0)] = (letter ?? '').charCodeAt(0);
-}
-
 /**
  * Writes values of cells as canonical JSON, without making JavaScript values of them where they are of the common kinds. Writes at `at` and moves it; there must
  * be room: `ROOM` times the bytes of what is read, and a little.
@@ -90,17 +82,13 @@ export class ValueWriter {
     return type.length === 2 ? this.set(body, start, end) : this.map(type.charCodeAt(1), body, start, end);
   }
 
-  /** Text of JSON's value in a dynamic attribute, if it is canonical to the letter. False: it is not, or who knows. */
-  canonicalJson(kind: number, body: Buffer, start: number, end: number): boolean {
-    if (end - start < 2 || body[start] !== QUOTE || body[end - 1] !== QUOTE) return false;
+  /** JSON's value of a dynamic attribute, if it is canonical to the letter. False: it is not, or who knows, and nothing is written. */
+  canonicalJson(body: Buffer, typeStart: number, typeEnd: number, start: number, end: number): boolean {
+    if (!isCanonicalJson(body, typeStart, typeEnd, start, end)) return false;
     const { out } = this;
     let { at, high } = this;
-    if (kind === N) {
-      if (!isPlainNumber(body, start + 1, end - 1)) return false;
-    } else if (kind !== S) return false;
     for (let from = start; from < end; from++) {
       const byte = body[from] ?? 0;
-      if ((ESCAPES[byte] ?? 0) !== 0 && from !== start && from !== end - 1) return false;
       out[at++] = byte;
       high |= byte;
     }
@@ -209,22 +197,3 @@ function withoutBraces(item: Item): Buffer {
   const whole = canonicalItem(item);
   return whole.subarray(1, whole.length - 1);
 }
-
-export function isPlainNumber(body: Buffer, start: number, end: number): boolean {
-  const first = body[start] === MINUS ? start + 1 : start;
-  let dot = -1;
-  let digits = 0;
-  for (let at = first; at < end; at++) {
-    const byte = body[at] ?? 0;
-    if (byte === DOT && dot < 0) dot = at;
-    else if (byte >= ZERO && byte <= NINE) digits++;
-    else return false;
-  }
-  if (digits === 0 || digits > PLAIN_DIGITS) return false;
-  const whole = (dot < 0 ? end : dot) - first;
-  if (whole === 0 || (body[first] === ZERO && whole > 1)) return false;
-  if (dot < 0) return !(body[first] === ZERO && first > start);
-  // No zero at the end; so it is no zero either, and may be negative.
-  return dot < end - 1 && body[end - 1] !== ZERO;
-}
-
