@@ -7,7 +7,7 @@ module.exports = [
   ...rows('src/restore/engine/portable-restore.ts', RESTORE, [
     ['read-whole', 'all that the manifest says was read', "  checkEqual(TableDigest.fromJSON(manifest.buckets), readOf(proofs), 'the chunks that were read');\n", '', 'reads every chunk, once'],
     ['built-whole', 'all that was loaded is in the build', '    checkEqual(loaded, found, BUILT);\n', '', 'finds in the build'],
-    ['expired-items-loaded', 'what has expired is not restored', '      else alive.push(item);', '      alive.push(item);', 'leaves out what had expired'],
+    ['expired-items-loaded', 'what has expired is not restored', '      else alive.push(passing ? passing.take(item) : item);', '      alive.push(passing ? passing.take(item) : item);', 'leaves out what had expired'],
     ['expired-items-unproved', 'what was left out is proved, too', 'if (expired) skipped.add(item.bucket, item.digest);', 'if (expired) continue;', 'leaves out what had expired'],
     ['another-backup-restored', 'the backup that was named is restored', 'if (expectedBackupId !== null && manifest.backup_id !== expectedBackupId) {', "if (expectedBackupId === '') {", 'refuses another backup'],
   ]),
