@@ -3,11 +3,12 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../demo/api-client';
 import { WireItem } from '../demo/cities';
-import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from '../demo/deployment';
+import { DEMO_PROJECT, Deployment } from '../demo/deployment';
 import { EmbeddedServer } from '../src/database';
 import { throwFramesAway } from './cassandra-frames';
 import { BenchNode, PeerRun, Peers, cpuSeconds } from './cassandra-node';
 import { CassandraReport, Turn, summarise } from './cassandra-report';
+import { say, withGateway } from './gateway';
 import { Latency, measureGetItem } from './latency';
 import { peakMemoryMiB } from './memory';
 import { JobRun, backUp, restore } from './ours';
@@ -86,18 +87,8 @@ class CassandraBench {
     return this.sizes.parts.includes(part);
   }
 
-  private async withGateway<T>(work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
-    const gateway = await Deployment.start('bench', { DATABASE_URL: this.databaseUrl, ...this.node.settings });
-    this.stops.unshift(gateway);
-    try {
-      return await work(gateway, new ApiClient(gateway.url, DEMO_TOKEN, DEMO_PROJECT));
-    } catch (error) {
-      say(gateway.output());
-      throw error;
-    } finally {
-      this.stops.splice(this.stops.indexOf(gateway), 1);
-      await gateway.stop();
-    }
+  private withGateway<T>(work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
+    return withGateway({ DATABASE_URL: this.databaseUrl, ...this.node.settings }, this.stops, work);
   }
 
   private load(table: BenchTable): Promise<number> {
@@ -245,8 +236,4 @@ function numberAfter(name: string, otherwise: number): number {
 function wordAfter(name: string): string | undefined {
   const words = process.argv.flatMap((argument) => argument.split('='));
   return words.includes(name) ? words[words.indexOf(name) + 1] : undefined;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

@@ -1,9 +1,10 @@
 import { ApiClient } from '../demo/api-client';
-import { DEMO_PROJECT, DEMO_TOKEN, Deployment } from '../demo/deployment';
+import { Deployment } from '../demo/deployment';
 import { benchAuthentication } from './auth';
 import { benchCassandra } from './cassandra';
 import { cassandraMarkdown } from './cassandra-report';
 import { Cluster, findDebianPostgres } from './cluster';
+import { say, withGateway } from './gateway';
 import { Latency, measureGetItem } from './latency';
 import { peakMemoryMiB } from './memory';
 import { JobRun, backUp, restore } from './ours';
@@ -26,24 +27,13 @@ const GET_ITEMS_PER_SECOND = 100;
 /** What an interrupted bench must stop, last things first. */
 const running: { stop(): Promise<void> }[] = [];
 
-/** A gateway process of its own for each measurement, so that its peak memory is that measurement's. */
-async function withGateway<T>(cluster: Cluster, work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
-  const gateway = await Deployment.start('bench', { DATABASE_URL: cluster.url(SOURCE_DATABASE) });
-  running.unshift(gateway);
-  try {
-    return await work(gateway, new ApiClient(gateway.url, DEMO_TOKEN, DEMO_PROJECT));
-  } catch (error) {
-    say(gateway.output());
-    throw error;
-  } finally {
-    running.shift();
-    await gateway.stop();
-  }
+function gatewayOn<T>(cluster: Cluster, work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
+  return withGateway({ DATABASE_URL: cluster.url(SOURCE_DATABASE) }, running, work);
 }
 
 /** Loads the table through bulk_load and brings its statistics and visibility up to date, as a table at rest has them. */
 async function load(cluster: Cluster, table: BenchTable): Promise<number> {
-  return withGateway(cluster, async (_gateway, api) => {
+  return gatewayOn(cluster, async (_gateway, api) => {
     await api.createTable(table.definition);
     const start = performance.now();
     const answer = await api.bulkLoad(table.name, table.generate());
@@ -60,7 +50,7 @@ async function compare(cluster: Cluster, table: BenchTable, pairs: number): Prom
   const loadPerSecond = await load(cluster, table);
   const url = cluster.url(SOURCE_DATABASE);
   const peer = new PostgresTools(cluster, await physicalTable(cluster, table.name));
-  return withGateway(cluster, async (gateway, api) => {
+  return gatewayOn(cluster, async (gateway, api) => {
     const backups: JobRun[] = [];
     const restores: JobRun[] = [];
     const nativeBackups: JobRun[] = [];
@@ -97,7 +87,7 @@ async function compare(cluster: Cluster, table: BenchTable, pairs: number): Prom
 /** Peak memory of a fresh gateway that makes one backup and one restore. */
 async function measureMemory(cluster: Cluster, table: BenchTable): Promise<Memory> {
   const url = cluster.url(SOURCE_DATABASE);
-  return withGateway(cluster, async (gateway, api) => {
+  return gatewayOn(cluster, async (gateway, api) => {
     const { source } = await backUp(api, url, table.name);
     const backupMiB = gatewayMemory(gateway);
     await restore(api, url, 'restored', source);
@@ -110,7 +100,7 @@ async function measureMemory(cluster: Cluster, table: BenchTable): Promise<Memor
 
 async function measureLatency(cluster: Cluster, table: BenchTable): Promise<{ idle: Latency; duringBackup: Latency; duringRestore: Latency }> {
   const url = cluster.url(SOURCE_DATABASE);
-  return withGateway(cluster, async (gateway, api) => {
+  return gatewayOn(cluster, async (gateway, api) => {
     const during = async <T>(work: () => Promise<T>): Promise<{ latency: Latency; result: T }> => {
       let ended = false;
       const working = work().finally(() => (ended = true));
@@ -150,10 +140,6 @@ function describePair({ items, backups, restores, nativeBackups, nativeRestores,
 
 function rate(items: number, seconds: number): string {
   return `${Math.round(items / seconds)} items/s`;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 async function run(bin: string): Promise<Report> {

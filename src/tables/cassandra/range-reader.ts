@@ -5,6 +5,7 @@ import { BlockPage, BlockPages, BlockRequest, DriverBlockPages } from './block-p
 import { ReadRow, readRow } from './codec';
 import { isVanished, tableChanged } from './errors';
 import { Layout } from './layout';
+import { MAX_PAGE_ROWS, PageWeight } from './page-weight';
 import { Position, Slice, parsePosition, positionOf, slicesOf } from './positions';
 import { Content, parseGeneration } from './registry';
 import { Services, expiryCutoff } from './services';
@@ -12,9 +13,6 @@ import { Session, Values } from './session';
 import { PATIENCE, PageAsk, Patience, SteadyPages } from './steady-pages';
 
 const DEFAULT_BLOCK_BYTES = 1024 * 1024;
-/** Rows of a page before the weight of rows is known, and at most. */
-const FIRST_PAGE_ROWS = 50;
-const MAX_PAGE_ROWS = 5_000;
 
 /** A row, and the position behind it. */
 export interface RangeRow extends ReadRow {
@@ -78,19 +76,18 @@ export class RangeReader {
   async *pages(layout: Layout, from: Position | undefined, to: Position | undefined, options: RowsOptions): AsyncGenerator<RangeRow[]> {
     const { session } = this.services;
     const siblings = (hash: unknown): Promise<unknown[]> => partitionsOf(session, layout, `token(${layout.hash.cql}) = token(?)`, [hash]);
-    const weight = { rows: 0, bytes: 0 };
+    const weight = new PageWeight();
     for await (const slice of slicesOf(layout, from, to, siblings)) yield* this.slicePages(layout, slice, options, weight);
   }
 
-  private async *slicePages(layout: Layout, slice: Slice, options: RowsOptions, weight: { rows: number; bytes: number }): AsyncGenerator<RangeRow[]> {
+  private async *slicePages(layout: Layout, slice: Slice, options: RowsOptions, weight: PageWeight): AsyncGenerator<RangeRow[]> {
     const query = `SELECT ${layout.selection} FROM ${layout.cqlName} WHERE ${slice.where}`;
     let pageState: string | undefined;
     do {
-      const fetchSize = Math.min(options.maxPageRows ?? MAX_PAGE_ROWS, pageRows(weight, options.pageBytes));
+      const fetchSize = Math.min(options.maxPageRows ?? MAX_PAGE_ROWS, weight.fittingRows(options.pageBytes));
       const page = await this.services.session.page(query, slice.params, { fetchSize, ...(pageState === undefined ? {} : { pageState }) });
       const rows = page.rows.map((row) => rangeRow(layout, row));
-      weight.rows += rows.length;
-      for (const { bytes } of rows) weight.bytes += bytes;
+      weight.add(rows.length, rows.reduce((sum, { bytes }) => sum + bytes, 0));
       if (rows.length > 0) yield rows;
       pageState = page.pageState;
     } while (pageState !== undefined);
@@ -105,11 +102,6 @@ async function partitionsOf(session: Session, layout: Layout, where: string, par
 
 function rangeRow(layout: Layout, row: types.Row): RangeRow {
   return { ...readRow(layout, row), position: positionOf(row.values() as unknown[], layout) };
-}
-
-function pageRows({ rows, bytes }: { rows: number; bytes: number }, pageBytes: number): number {
-  if (rows === 0) return FIRST_PAGE_ROWS;
-  return Math.max(1, Math.min(MAX_PAGE_ROWS, Math.ceil(pageBytes / Math.max(1, bytes / rows))));
 }
 
 function bound(text: string | null, layout: Layout): Position | undefined {

@@ -1,14 +1,12 @@
 import type { Host } from 'cassandra-driver';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { backOff } from './back-off';
 import { between, halve, tokensOf } from './bisect';
 import { readTrouble } from './errors';
 import { Layout } from './layout';
+import { MAX_PAGE_ROWS, PageWeight } from './page-weight';
 import { Position, Slice, keyBytes, keyed, partitionSlice, slicesOf } from './positions';
 import { Values } from './session';
 
-/** Rows of a page before the weight of rows is known, and at most. */
-const FIRST_PAGE_ROWS = 50;
-const MAX_PAGE_ROWS = 5_000;
 /** How much less is asked for after a failure. */
 const SHRINK = 4;
 
@@ -77,7 +75,7 @@ interface Piece {
  * is read ahead.
  */
 export class SteadyPages<P extends PageFacts> {
-  private readonly weight = { rows: 0, bytes: 0 };
+  private readonly weight = new PageWeight();
   private readonly patience: Patience;
   private pieces: Piece[] = [];
   private pageRows = MAX_PAGE_ROWS;
@@ -135,13 +133,12 @@ export class SteadyPages<P extends PageFacts> {
   /** Undefined: it failed; what is to be read next stands in `pieces`. */
   private async attempt(piece: Piece): Promise<P | undefined> {
     this.options.signal?.throwIfAborted();
-    const fetchSize = Math.min(this.pageRows, this.fittingRows());
+    const fetchSize = Math.min(this.pageRows, this.weight.fittingRows(this.options.pageBytes));
     try {
       const page = await this.services.read({ slice: piece.slice, fetchSize, pageState: piece.pageState, node: this.node(piece) });
       this.succeeded();
       this.pageRows = Math.min(MAX_PAGE_ROWS, Math.max(this.pageRows, fetchSize) * 2);
-      this.weight.rows += page.rows;
-      this.weight.bytes += page.bytes;
+      this.weight.add(page.rows, page.bytes);
       return page;
     } catch (error) {
       const hard = this.failed(error);
@@ -221,10 +218,9 @@ export class SteadyPages<P extends PageFacts> {
     return trouble === 'hard';
   }
 
-  private async pause(): Promise<void> {
-    const millis = Math.min(this.patience.maxPauseMillis, this.patience.pauseMillis * 2 ** Math.min(this.failures - 1, 20));
-    const { signal } = this.options;
-    await sleep(millis * (0.5 + Math.random() / 2), undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
+  private pause(): Promise<void> {
+    const { pauseMillis, maxPauseMillis } = this.patience;
+    return backOff(this.failures - 1, [pauseMillis, maxPauseMillis], this.options.signal);
   }
 
   /** After a failure another one than before. */
@@ -233,13 +229,6 @@ export class SteadyPages<P extends PageFacts> {
     const at = last !== undefined && 'hash' in last ? tokenOf(last.hash) : tokensOf(slice, tokenOf)?.first;
     const nodes = at === undefined ? [] : replicas(at);
     return nodes[this.failures % (nodes.length + 1)];
-  }
-
-  /** As many as fill a page, by the weight of those before. */
-  private fittingRows(): number {
-    const { rows, bytes } = this.weight;
-    if (rows === 0) return FIRST_PAGE_ROWS;
-    return Math.max(1, Math.min(MAX_PAGE_ROWS, Math.ceil(this.options.pageBytes / Math.max(1, bytes / rows))));
   }
 }
 

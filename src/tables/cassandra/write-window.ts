@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { backOff } from './back-off';
 import { domainError, unavailable } from './errors';
 
 /** Writes on their way at once: at first, at least while the servers only are slow, and at most. */
@@ -80,7 +80,7 @@ export class WriteWindow {
         failedAt ??= this.options.now();
         if (this.options.now() - failedAt >= this.options.patienceMillis) throw unavailable(error);
       }
-      await delay(this.pause(failures), undefined, { signal }).catch(() => signal.throwIfAborted());
+      await backOff(failures, this.options.backoffMillis, signal);
       await ready?.();
     }
   }
@@ -116,11 +116,6 @@ export class WriteWindow {
   private cut(): void {
     this.limit = Math.max(1, this.limit / 2);
     this.cutAt = this.options.now();
-  }
-
-  private pause(failures: number): number {
-    const [first, most] = this.options.backoffMillis;
-    return Math.min(most, first * 2 ** Math.min(failures, 30)) * (0.5 + Math.random() / 2);
   }
 
   private wake(): void {

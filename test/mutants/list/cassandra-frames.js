@@ -30,7 +30,7 @@ module.exports = [
     ['frames-one-sibling', 'partitions behind tombstones that share a token are all found', 'return sortedKeys(hashes).map(', 'return sortedKeys(hashes).slice(0, 1).map(', 'of partitions that share a token'],
     ['frames-no-ahead', 'one page is read ahead', '        ahead = this.next();\n        // Whoever', '        // Whoever', 'one page ahead'],
     ['frames-never-gives-up', 'a read that stays hard ends with an error', 'performance.now() - this.progressAt > most', 'performance.now() < 0', 'gives up after its time'],
-    ['frames-deaf', 'a read ends when it is told to, also while it waits', 'undefined, signal ? { signal } : {})', 'undefined, {})', 'ends when it is told'],
+    ['frames-deaf', 'a read ends when it is told to, also while it waits', 'maxPauseMillis], this.options.signal);', 'maxPauseMillis], undefined);', 'ends when it is told'],
   ]),
   ...rows(`${HERE}/range-reader.ts`, `${HERE}/range-reader.spec.ts`, [
     ['frames-tombstones', 'a real node with more tombstones than it reads at once is backed up', 'patience: this.patience });', 'patience: { ...this.patience, hardReadMillis: -1 } });', 'more tombstones than a node reads'],
