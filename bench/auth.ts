@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { ApiClient } from '../demo/api-client';
 import { Deployment } from '../demo/deployment';
 import { median } from './report';
+import { Stops, started } from './stops';
 import { generatedTable } from './tables';
 
 const SCRIPT = resolve('test/services/openstack/keystone.sh');
@@ -37,7 +38,7 @@ interface Round {
  * guard taken out (no-authentication.ts), in turns.
  * @param stops gets what an interrupted bench must stop, last things first
  */
-export async function benchAuthentication(quick: boolean, stops: { stop(): Promise<void> }[]): Promise<string> {
+export async function benchAuthentication(quick: boolean, stops: Stops): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'magnetodb-bench-'));
   const keystone = async (action: string): Promise<string> =>
     (await promisify(execFile)('bash', [SCRIPT, action], { env: { ...process.env, SERVICES_DIR: folder } })).stdout.trim();
@@ -45,8 +46,7 @@ export async function benchAuthentication(quick: boolean, stops: { stop(): Promi
   const url = await keystone('start');
   const login = await logIn(`${url}/v3`, join(folder, 'keystone/ids.json'));
   const start = async (name: string, settings: Record<string, string>): Promise<Deployment> => {
-    const gateway = await Deployment.start(name, settings);
-    stops.unshift(gateway);
+    const gateway = await started(stops, Deployment.start(name, settings));
     await fill(gateway.url, login);
     await callFor(gateway, login, WARM_UP_MILLIS);
     return gateway;

@@ -8,10 +8,12 @@ import { EmbeddedServer } from '../src/database';
 import { throwFramesAway } from './cassandra-frames';
 import { BenchNode, PeerRun, Peers, cpuSeconds } from './cassandra-node';
 import { CassandraReport, Turn, summarise } from './cassandra-report';
+import { BenchRequest } from './command-line';
 import { say, withGateway } from './gateway';
 import { Latency, measureGetItem } from './latency';
 import { peakMemoryMiB } from './memory';
 import { JobRun, backUp, restore } from './ours';
+import { Stops, started } from './stops';
 import { BenchTable, generatedTable } from './tables';
 
 const GET_ITEMS_PER_SECOND = 100;
@@ -21,8 +23,6 @@ const SMALL_ITEMS = 100_000;
 const LOADERS = 4;
 /** As many rows of one partition as keep below the server's limit for a batch; as few queries as keep it busy. */
 const DSBULK_BEST = ['--batch.mode', 'REPLICA_SET', '--batch.maxBatchStatements', '40', '--batch.maxSizeInBytes', '40000', '-maxConcurrentQueries', '64'];
-
-const PARTS: readonly string[] = ['reads', 'writes', 'memory', 'latency'];
 
 interface Sizes {
   readonly items: number;
@@ -35,22 +35,14 @@ interface Sizes {
 
 /**
  * `npm run bench -- cassandra`: a table in MagnetoDB's layout, backed up and restored by us, DSBulk and cqlsh COPY in turns, beside the reading of raw frames that
- * are thrown away; peak memory at two or three sizes; latency of get_item. `--items N`, `--rounds N`, `--large N` (memory at that size, too), `--only reads,writes,memory,latency`, `--quick`, `--json`.
+ * are thrown away; peak memory at two or three sizes; latency of get_item.
  * @param stops gets what an interrupted bench must stop, last things first
  */
-export async function benchCassandra(quick: boolean, stops: { stop(): Promise<void> }[]): Promise<CassandraReport> {
-  const sizes: Sizes = {
-    items: numberAfter('--items', quick ? 20_000 : 1_000_000),
-    rounds: numberAfter('--rounds', quick ? 1 : 3),
-    largeItems: numberAfter('--large', 0),
-    parts: (wordAfter('--only') ?? PARTS.join()).split(','),
-  };
-  if (!sizes.parts.every((part) => PARTS.includes(part))) throw new Error(`--only wants some of ${PARTS.join()}`);
+export async function benchCassandra({ quick, only, rounds, items, large }: BenchRequest, stops: Stops): Promise<CassandraReport> {
+  const sizes: Sizes = { items: items ?? (quick ? 20_000 : 1_000_000), rounds: rounds ?? (quick ? 1 : 3), largeItems: large ?? 0, parts: only };
   say('Starting Cassandra and PostgreSQL, and fetching DSBulk and cqlsh if they are not there');
-  const node = await BenchNode.start();
-  stops.unshift(node);
-  const database = await EmbeddedServer.start({ dataDir: join(node.folder, 'postgres') });
-  stops.unshift(database);
+  const node = await started(stops, BenchNode.start());
+  const database = await started(stops, EmbeddedServer.start({ dataDir: join(node.folder, 'postgres') }));
   return new CassandraBench(node, database.url, stops, sizes).run();
 }
 
@@ -61,7 +53,7 @@ class CassandraBench {
   constructor(
     private readonly node: BenchNode,
     private readonly databaseUrl: string,
-    private readonly stops: { stop(): Promise<void> }[],
+    private readonly stops: Stops,
     private readonly sizes: Sizes,
   ) {
     this.table = generatedTable(sizes.items);
@@ -225,15 +217,4 @@ class CassandraBench {
 function* partOf(table: BenchTable, loader: number): Generator<WireItem> {
   let index = 0;
   for (const item of table.generate()) if (Math.floor(index++ / 100) % LOADERS === loader) yield item;
-}
-
-function numberAfter(name: string, otherwise: number): number {
-  const value = Number(wordAfter(name) ?? otherwise);
-  if (!Number.isInteger(value) || value < 0) throw new Error(`${name} wants a number`);
-  return value;
-}
-
-function wordAfter(name: string): string | undefined {
-  const words = process.argv.flatMap((argument) => argument.split('='));
-  return words.includes(name) ? words[words.indexOf(name) + 1] : undefined;
 }

@@ -4,28 +4,32 @@ import { benchAuthentication } from './auth';
 import { benchCassandra } from './cassandra';
 import { cassandraMarkdown } from './cassandra-report';
 import { Cluster, findDebianPostgres } from './cluster';
+import { BenchRequest, HELP, UsageError, parseBench } from './command-line';
 import { say, withGateway } from './gateway';
 import { Latency, measureGetItem } from './latency';
 import { peakMemoryMiB } from './memory';
 import { JobRun, backUp, restore } from './ours';
 import { Memory, Report, Speed, markdown } from './report';
+import { Stops, started, withStops } from './stops';
 import { benchSwift } from './swift';
 import { BenchTable, citiesTable, generatedTable } from './tables';
 import { PostgresTools, SOURCE_DATABASE, countRows, physicalTable } from './theirs';
 
-/**
- * The bench: our backup and restore beside pg_dump and pg_restore of the same table, on one server, in turns; peak memory at two sizes;
- * latency of get_item while a backup runs. `--quick`: small sizes, one pair each; `--json`: one object as the last line. With the word `auth`: what
- * authentication costs, instead; with the word `swift`: uploads beside python-swiftclient's; with the word `cassandra`: tables in Cassandra, beside DSBulk and cqlsh.
- */
-const quick = process.argv.includes('--quick');
-const SIZES = quick
-  ? { cities: 20_000, small: 10_000, large: 100_000, cityPairs: 1, largePairs: 1, idleSeconds: 3 }
-  : { cities: Infinity, small: 100_000, large: 1_000_000, cityPairs: 3, largePairs: 2, idleSeconds: 20 };
+interface Sizes {
+  readonly cities: number;
+  readonly small: number;
+  readonly large: number;
+  readonly cityPairs: number;
+  readonly largePairs: number;
+  readonly idleSeconds: number;
+}
+
+const QUICK: Sizes = { cities: 20_000, small: 10_000, large: 100_000, cityPairs: 1, largePairs: 1, idleSeconds: 3 };
+const WHOLE: Sizes = { cities: Infinity, small: 100_000, large: 1_000_000, cityPairs: 3, largePairs: 2, idleSeconds: 20 };
 const GET_ITEMS_PER_SECOND = 100;
 
 /** What an interrupted bench must stop, last things first. */
-const running: { stop(): Promise<void> }[] = [];
+const running: Stops = [];
 
 function gatewayOn<T>(cluster: Cluster, work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
   return withGateway({ DATABASE_URL: cluster.url(SOURCE_DATABASE) }, running, work);
@@ -98,7 +102,7 @@ async function measureMemory(cluster: Cluster, table: BenchTable): Promise<Memor
   });
 }
 
-async function measureLatency(cluster: Cluster, table: BenchTable): Promise<{ idle: Latency; duringBackup: Latency; duringRestore: Latency }> {
+async function measureLatency(cluster: Cluster, table: BenchTable, idleSeconds: number): Promise<{ idle: Latency; duringBackup: Latency; duringRestore: Latency }> {
   const url = cluster.url(SOURCE_DATABASE);
   return gatewayOn(cluster, async (gateway, api) => {
     const during = async <T>(work: () => Promise<T>): Promise<{ latency: Latency; result: T }> => {
@@ -109,7 +113,7 @@ async function measureLatency(cluster: Cluster, table: BenchTable): Promise<{ id
     };
     const pause = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1000));
     await during(() => pause(2));
-    const { latency: idle } = await during(() => pause(SIZES.idleSeconds));
+    const { latency: idle } = await during(() => pause(idleSeconds));
     const { latency: duringBackup, result } = await during(() => backUp(api, url, table.name));
     const { latency: duringRestore } = await during(() => restore(api, url, 'restored', result.source));
     await api.dropTable('restored');
@@ -142,49 +146,46 @@ function rate(items: number, seconds: number): string {
   return `${Math.round(items / seconds)} items/s`;
 }
 
-async function run(bin: string): Promise<Report> {
-  const cluster = await Cluster.start(bin);
-  running.push(cluster);
-  try {
-    await cluster.recreate(SOURCE_DATABASE);
-    const small = generatedTable(SIZES.small);
-    const large = generatedTable(SIZES.large);
-    const speeds = [await compare(cluster, citiesTable(SIZES.cities), SIZES.cityPairs), await compare(cluster, large, SIZES.largePairs)];
-    await load(cluster, small);
-    const memory = [await measureMemory(cluster, small), await measureMemory(cluster, large)];
-    return { server: cluster.version, quick, speeds, memory, latency: await measureLatency(cluster, large) };
-  } finally {
-    await cluster.stop();
-  }
+/** Our backup and restore beside pg_dump and pg_restore of the same table, on one server, in turns; peak memory at two sizes; latency of get_item while jobs run. */
+async function benchTables({ quick, only, rounds }: BenchRequest): Promise<Report> {
+  const bin = findDebianPostgres();
+  if (bin === undefined) throw new Error("it needs Debian's PostgreSQL with its client tools: apt-get install postgresql");
+  const sizes = quick ? QUICK : WHOLE;
+  const cluster = await started(running, Cluster.start(bin));
+  await cluster.recreate(SOURCE_DATABASE);
+  const small = generatedTable(sizes.small);
+  const large = generatedTable(sizes.large);
+  const has = (part: string): boolean => only.includes(part);
+  const speeds = [];
+  if (has('cities')) speeds.push(await compare(cluster, citiesTable(sizes.cities), rounds ?? sizes.cityPairs));
+  if (has('million')) speeds.push(await compare(cluster, large, rounds ?? sizes.largePairs));
+  else if (has('memory') || has('latency')) await load(cluster, large);
+  if (has('memory')) await load(cluster, small);
+  const memory = has('memory') ? [await measureMemory(cluster, small), await measureMemory(cluster, large)] : [];
+  return { server: cluster.version, quick, speeds, memory, ...(has('latency') && { latency: await measureLatency(cluster, large, sizes.idleSeconds) }) };
 }
 
-async function stopAll(): Promise<void> {
-  for (const each of running.splice(0)) await each.stop();
+/** What goes to standard output. */
+async function run(request: BenchRequest): Promise<string> {
+  const { mode, quick, json } = request;
+  if (mode === 'swift') return `${await benchSwift(quick, running)}\n`;
+  if (mode === 'auth') return benchAuthentication(quick, running);
+  if (mode === 'cassandra') {
+    const report = await benchCassandra(request, running);
+    return json ? `${JSON.stringify(report)}\n` : cassandraMarkdown(report);
+  }
+  const report = await benchTables(request);
+  return json ? `${JSON.stringify(report)}\n` : markdown(report);
 }
 
 async function main(): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopAll().finally(() => process.exit(1)));
-  const json = process.argv.includes('--json');
-  if (process.argv.includes('cassandra')) {
-    const report = await benchCassandra(quick, running).finally(stopAll);
-    process.stdout.write(json ? `${JSON.stringify(report)}\n` : cassandraMarkdown(report));
-    return;
-  }
-  if (process.argv.includes('swift')) {
-    process.stdout.write(`${await benchSwift(quick, running).finally(stopAll)}\n`);
-    return;
-  }
-  if (process.argv.includes('auth')) {
-    process.stdout.write(await benchAuthentication(quick, running).finally(stopAll));
-    return;
-  }
-  const bin = findDebianPostgres();
-  if (bin === undefined) throw new Error("it needs Debian's PostgreSQL with its client tools: apt-get install postgresql");
-  const report = await run(bin);
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : markdown(report));
+  const request = parseBench(process.argv.slice(2));
+  process.stdout.write(request === 'help' ? HELP : await withStops(running, () => run(request)));
 }
 
 main().catch((error: unknown) => {
   process.stderr.write(`bench failed: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  if (error instanceof UsageError) process.stderr.write('npm run bench -- --help says what there is\n');
+  // Work that was interrupted waits for what does not answer any more.
+  process.exit(error instanceof UsageError ? 2 : 1);
 });

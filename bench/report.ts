@@ -29,7 +29,7 @@ export interface Report {
   readonly quick: boolean;
   readonly speeds: readonly Speed[];
   readonly memory: readonly Memory[];
-  readonly latency: { readonly idle: Latency; readonly duringBackup: Latency; readonly duringRestore: Latency };
+  readonly latency?: { readonly idle: Latency; readonly duringBackup: Latency; readonly duringRestore: Latency };
 }
 
 export function median(values: readonly number[]): number {
@@ -45,8 +45,9 @@ const secondsOf = (runs: readonly { readonly seconds: number }[]): number[] => r
 export function markdown({ server, speeds, memory, latency }: Report): string {
   const lines = [`Server: ${server}`, ''];
   for (const speed of speeds) lines.push(...speedTable(speed), '');
-  lines.push('| peak memory (VmHWM) | after a backup | after backup and restore |', '|---|---|---|');
+  if (memory.length > 0) lines.push('| peak memory (VmHWM) | after a backup | after backup and restore |', '|---|---|---|');
   for (const row of memory) lines.push(`| ${whole(row.items)} items | ${row.backupMiB} MiB | ${row.bothMiB} MiB |`);
+  if (latency === undefined) return `${lines.join('\n')}\n`;
   lines.push('', '| get_item, 100 calls/s | calls | p50 | p99 |', '|---|---|---|---|');
   const rows: [string, Latency][] = [['idle', latency.idle], ['during a backup', latency.duringBackup], ['during a restore', latency.duringRestore]];
   for (const [when, { calls, p50, p99 }] of rows) lines.push(`| ${when} | ${calls} | ${p50} ms | ${p99} ms |`);

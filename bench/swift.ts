@@ -5,6 +5,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { median } from './report';
+import { Stops } from './stops';
 
 const MIB = 1024 * 1024;
 const SERVICES = resolve('test/services/openstack');
@@ -23,7 +24,7 @@ interface Upload {
  * two sizes.
  * @param stops gets what an interrupted bench must stop, last things first
  */
-export async function benchSwift(quick: boolean, stops: { stop(): Promise<void> }[]): Promise<string> {
+export async function benchSwift(quick: boolean, stops: Stops): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'magnetodb-bench-'));
   const run = async (command: string, args: string[], env: Record<string, string> = {}): Promise<string> =>
     (await promisify(execFile)(command, args, { env: { ...process.env, ...env }, maxBuffer: 16 * MIB })).stdout.trim();

@@ -16,7 +16,7 @@ const mutants = fs
   .flatMap((file) => require(path.join(__dirname, 'list', file)).map((row) => ({ ...row, topic: path.basename(file, '.js') })));
 
 const root = path.join(__dirname, '../..');
-const copied = ['src', 'migrations', 'test', 'demo', 'package.json', 'nest-cli.json', '.dependency-cruiser.js', 'README.md', 'tsconfig.json', 'jest.config.js', 'docs', 'config', 'monitoring'];
+const copied = ['src', 'migrations', 'test', 'demo', 'bench', 'package.json', 'nest-cli.json', '.dependency-cruiser.js', 'README.md', 'tsconfig.json', 'jest.config.js', 'docs', 'config', 'monitoring'];
 /** Trees broken side by side. */
 const TREES = 2;
 /** A test that has not ended by then was not turned red by its assertion. A whole file that is to be green has longer. */
