@@ -8,7 +8,7 @@ const BROWSER_GLOBALS = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', 'test/fixtures/'] },
+  { ignores: ['dist/', 'node_modules/', 'coverage/', 'test/fixtures/', 'assembly/*.ts'] },
   eslint.configs.recommended,
   ...tseslint.configs.recommended,
   {

@@ -1,5 +1,6 @@
-import { TableDigest } from './table-digest';
 import { Item, TableSchema } from './model';
+import { TableDigest } from './table-digest';
+import { Digest128 } from './xxh3';
 
 /** A run of items, encoded as archive lines by the backend that read them, with what proves them. */
 export interface ItemBlock {
@@ -34,7 +35,7 @@ export interface DecodedItem {
   /** Seconds since the epoch after which the item no longer exists; undefined: it never expires. */
   readonly expiresAt: number | undefined;
   /** XXH3-128 of `canonical`. */
-  readonly digest: bigint;
+  readonly digest: Digest128;
   /** 0 … BUCKET_COUNT-1. */
   readonly bucket: number;
 }

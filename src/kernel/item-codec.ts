@@ -1,4 +1,3 @@
-import { xxh3 } from '@node-rs/xxhash';
 import { validationError } from './errors';
 import {
   ATTRIBUTE_NAME_PATTERN,
@@ -14,6 +13,7 @@ import {
 } from './model';
 import { canonicalNumber } from './number';
 import { compareUtf8, hasLoneSurrogate } from './utf8';
+import { Digest128, xxh128, xxh128TopByte } from './xxh3';
 
 /** How strictly values are read. */
 export interface ParseOptions {
@@ -131,13 +131,13 @@ export function checkItemFits(schema: TableSchema, item: Item, where = 'item'): 
 }
 
 /** XXH3-128 (seed 0) of an item's canonical form. */
-export function itemDigest(canonical: Buffer): bigint {
-  return xxh3.xxh128(canonical);
+export function itemDigest(canonical: Buffer): Digest128 {
+  return xxh128(canonical);
 }
 
 /** The hash bucket, 0 … 255, of an item: the top 8 bits of the XXH3-128 of its canonical key. */
 export function bucketOf(canonicalKeyBytes: Buffer): number {
-  return Number(xxh3.xxh128(canonicalKeyBytes) >> 120n);
+  return xxh128TopByte(canonicalKeyBytes);
 }
 
 export function isAttributeType(text: string): text is AttributeType {

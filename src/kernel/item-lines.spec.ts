@@ -50,7 +50,7 @@ describe('lines', () => {
         const respelt = new Map([...item].reverse().map(([name, value]) => [name, loosely(value)]));
         const decoded = decode(`{"Item":${JSON.stringify(formatItem(respelt))}}`);
         expect(decoded.canonical.equals(canonicalItem(item))).toBe(true);
-        expect(decoded.digest).toBe(decode(`{"Item":${canonicalItem(item).toString()}}`).digest);
+        expect(decoded.digest).toStrictEqual(decode(`{"Item":${canonicalItem(item).toString()}}`).digest);
       }),
     );
   });

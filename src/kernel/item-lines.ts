@@ -14,6 +14,7 @@ import {
 } from './item-codec';
 import { AttributeValue, Item, ScalarType, TableSchema } from './model';
 import { TableDigest } from './table-digest';
+import { Digest128 } from './xxh3';
 
 /**
  * Archive lines: `{"Item":{…}}` or `{"Item":{…},"Expires":1234567890}`, one item a line, ended by `\n`, exactly so: no white
@@ -127,7 +128,7 @@ export function decodeItem(schema: TableSchema, itemBytes: Buffer, expiresAt: nu
 }
 
 class DecodedLine implements DecodedItem {
-  readonly digest: bigint;
+  readonly digest: Digest128;
   readonly bucket: number;
 
   /** Either `places` or `parsed` says which of the schema's attributes there are. The bytes of the key are not kept. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { BUCKET_COUNT, DomainError, TableDigest, digestFromHex, digestHex } from './index';
+import { BUCKET_COUNT, DomainError, TableDigest, digest128Of, digestFromHex, digestHex } from './index';
 
 const MODULUS = 1n << 128n;
 const entry = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.bigInt({ min: 0n, max: MODULUS - 1n }));
@@ -7,7 +7,7 @@ const entries = fc.array(entry, { maxLength: 60 });
 
 function digestOf(items: readonly (readonly [number, bigint])[]): TableDigest {
   const digest = new TableDigest();
-  for (const [bucket, value] of items) digest.add(bucket, value);
+  for (const [bucket, value] of items) digest.add(bucket, digest128Of(value));
   return digest;
 }
 
@@ -24,6 +24,14 @@ describe('TableDigest', () => {
         expect(merged.equals(digestOf(a))).toBe(true);
       }),
     );
+  });
+
+  it('adds up exactly however many there are', () => {
+    const digest = new TableDigest();
+    const largest = digest128Of(MODULUS - 1n);
+    const times = 2 ** 21 + 3;
+    for (let left = times; left > 0; left--) digest.add(7, largest);
+    expect(digest.total()).toEqual({ count: times, sum: MODULUS - BigInt(times) });
   });
 
   it('survives JSON, and totals as a plain sum does', () => {

@@ -1,4 +1,4 @@
-import { ItemBlock, TableDigest } from '../../kernel';
+import { ItemBlock, TableDigest, digest128Of } from '../../kernel';
 import { gatherChunks } from './chunk-gatherer';
 
 const MEBIBYTE = 1024 * 1024;
@@ -7,7 +7,7 @@ const MEBIBYTE = 1024 * 1024;
 async function* blocksOf(sizes: readonly number[]): AsyncGenerator<ItemBlock> {
   for (const [index, size] of sizes.entries()) {
     const digest = new TableDigest();
-    digest.add(index, BigInt(index + 1));
+    digest.add(index, digest128Of(BigInt(index + 1)));
     yield { lines: Buffer.alloc(size, 97 + index), itemCount: 1, expiringCount: index % 2, digest, cursor: `after ${index}` };
   }
 }

@@ -25,8 +25,8 @@ export async function findCollision(
     for await (const items of chunk.read((amount) => control.throttle(amount))) {
       for (const item of items) {
         if (!buckets.has(item.bucket)) continue;
-        const key = itemDigest(item.canonicalKey);
-        const value = (item.digest << EXPIRY_BITS) + BigInt(item.expiresAt ?? 0);
+        const key = itemDigest(item.canonicalKey).value;
+        const value = (item.digest.value << EXPIRY_BITS) + BigInt(item.expiresAt ?? 0);
         const earlier = seen.get(key);
         if (earlier !== undefined && earlier !== value) return item;
         if (seen.size < MAX_KEYS) seen.set(key, value);

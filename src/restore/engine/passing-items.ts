@@ -33,10 +33,10 @@ export class PassingItems {
     const moment = MOMENTS[index];
     if (moment === undefined) return item;
     if (life <= moment - LATE) {
-      this.add(index, { count: 1, sum: item.digest });
+      this.add(index, { count: 1, sum: item.digest.value });
       return item;
     }
-    this.add(index + 1, { count: 1, sum: item.digest });
+    this.add(index + 1, { count: 1, sum: item.digest.value });
     return expiringAt(item, this.begun + moment + EARLY + 1);
   }
 
