@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import { DomainError } from '../kernel';
 
-/** Bytes to be stored, that can be read again from the start. */
+/** Bytes to be stored, that can be read again. */
 export interface ArchiveSource {
   readonly size: number;
-  open(): Readable;
+  /** All bytes, or those from offset `start` to before offset `end`. */
+  open(start?: number, end?: number): Readable;
 }
 
 /**
@@ -19,7 +20,7 @@ export interface ArchiveStore {
 }
 
 export async function putBytes(store: ArchiveStore, name: string, body: Buffer, signal?: AbortSignal): Promise<void> {
-  await store.put(name, { size: body.length, open: () => Readable.from([body], { objectMode: false }) }, signal);
+  await store.put(name, { size: body.length, open: (start, end) => Readable.from([body.subarray(start, end)], { objectMode: false }) }, signal);
 }
 
 /**

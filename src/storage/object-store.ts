@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
 
-/** Bytes to be stored, that can be read again from the start: a retry opens it anew. */
+/** Bytes to be stored, that can be read again: a retry opens it anew. */
 export interface ObjectSource {
   readonly size: number;
-  open(): Readable;
+  /** All bytes, or those from offset `start` to before offset `end`. Several may be read at the same time. */
+  open(start?: number, end?: number): Readable;
 }
 
 export interface ObjectStoreCapabilities {
@@ -50,5 +51,5 @@ export interface ObjectStore {
 
 /** Bytes in memory as a source. */
 export function bufferSource(body: Buffer): ObjectSource {
-  return { size: body.length, open: () => Readable.from([body], { objectMode: false }) };
+  return { size: body.length, open: (start, end) => Readable.from([body.subarray(start, end)], { objectMode: false }) };
 }

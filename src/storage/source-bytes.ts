@@ -6,6 +6,15 @@ export function wrongSize(): DomainError {
   return new DomainError('StorageError', 'an object has not the size that was announced');
 }
 
+/** Consecutive parts of a source, to be read each on its own. The last goes on to wherever the source ends: another size than announced is noticed there. */
+export function partsOf(source: ObjectSource, partBytes: number): ObjectSource[] {
+  return Array.from({ length: Math.ceil(source.size / partBytes) }, (_, index) => {
+    const start = index * partBytes;
+    const end = start + partBytes;
+    return end < source.size ? { size: partBytes, open: () => source.open(start, end) } : { size: source.size - start, open: () => source.open(start) };
+  });
+}
+
 /**
  * The source's bytes. The last piece comes only when the source has ended at the announced size: who sends on what it gets never sends the whole of
  * an object that is not whole.

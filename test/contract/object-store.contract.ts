@@ -14,10 +14,10 @@ export interface ObjectStoreFixture {
 /** Bytes as a source that can be opened again and again, in pieces. */
 export function sourceOf(bytes: Buffer | string, pieceBytes = 50_000): ObjectSource {
   const data = Buffer.from(bytes);
-  function* pieces(): Iterable<Buffer> {
-    for (let offset = 0; offset < data.length; offset += pieceBytes) yield data.subarray(offset, offset + pieceBytes);
+  function* pieces(start: number, end: number): Iterable<Buffer> {
+    for (let offset = start; offset < end; offset += pieceBytes) yield data.subarray(offset, Math.min(offset + pieceBytes, end));
   }
-  return { size: data.length, open: () => Readable.from(pieces(), { objectMode: false }) };
+  return { size: data.length, open: (start = 0, end = data.length) => Readable.from(pieces(start, Math.min(end, data.length)), { objectMode: false }) };
 }
 
 /** The bytes of an object, or undefined if it is not there. */
@@ -41,11 +41,11 @@ export async function listed(store: ObjectStore, prefix = ''): Promise<string[]>
 export function brokenSource(bytes: number, size: number, error: Error): ObjectSource {
   return {
     size,
-    open: () =>
+    open: (start = 0, end = size) =>
       Readable.from(
         (function* () {
-          yield Buffer.alloc(bytes, 1);
-          throw error;
+          yield Buffer.alloc(Math.max(0, Math.min(bytes, end) - start), 1);
+          if (end > bytes) throw error;
         })(),
         { objectMode: false },
       ),

@@ -118,8 +118,8 @@ export class FaultyObjectStore implements ObjectStore {
   async put(name: string, source: ObjectSource, signal?: AbortSignal): Promise<void> {
     await this.begin('put', name);
     const wait = this.gateOf('put', name);
-    const open = (): Readable =>
-      through(source.open(), async (piece) => {
+    const open = (start?: number, end?: number): Readable =>
+      through(source.open(start, end), async (piece) => {
         await wait();
         await this.run('put:middle', name);
         this.room -= piece.length;

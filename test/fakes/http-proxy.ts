@@ -12,9 +12,9 @@ export interface ProxiedRequest {
 
 /**
  * What becomes of a request: it goes through; it is answered at once; its connection is cut before anything was done, or in mid-body after some bytes
- * of it (of the answer, for reads); it waits for something and goes through.
+ * of it (of the answer, for reads); one byte of its body goes through as another; it waits for something and goes through.
  */
-export type Fate = 'pass' | { readonly status: number; readonly headers?: Record<string, string>; readonly text?: string } | 'cut' | { readonly cutAfter: number } | { readonly after: () => Promise<unknown> };
+export type Fate = 'pass' | { readonly status: number; readonly headers?: Record<string, string>; readonly text?: string } | 'cut' | { readonly cutAfter: number } | { readonly damageAt: number } | { readonly after: () => Promise<unknown> };
 
 /** An HTTP server before another, on the loopback interface, that lets things go wrong. */
 export class HttpProxy {
@@ -85,10 +85,11 @@ export class HttpProxy {
     }
     if (typeof fate === 'object' && 'after' in fate) await fate.after();
     const limit = typeof fate === 'object' && 'cutAfter' in fate ? fate.cutAfter : Infinity;
-    await this.pass(incoming, answer, limit);
+    const damageAt = typeof fate === 'object' && 'damageAt' in fate ? fate.damageAt : Infinity;
+    await this.pass(incoming, answer, limit, damageAt);
   }
 
-  private async pass(incoming: IncomingMessage, answer: ServerResponse, limit: number): Promise<void> {
+  private async pass(incoming: IncomingMessage, answer: ServerResponse, limit: number, damageAt: number): Promise<void> {
     const { socket } = incoming;
     const { expect: expected, ...headers } = incoming.headers;
     const outgoing = request(this.target + (incoming.url ?? ''), { method: incoming.method, headers, agent: false });
@@ -99,7 +100,7 @@ export class HttpProxy {
       socket.destroy();
     });
     const response = once(outgoing, 'response') as Promise<[IncomingMessage]>;
-    await Promise.race([pipeline(incoming, cut, outgoing), response]);
+    await Promise.race([pipeline(incoming, damaging(damageAt), cut, outgoing), response]);
     const [given] = await response;
     answer.writeHead(given.statusCode ?? 500, given.headers);
     await pipeline(given, cutting(limit, () => socket.destroy()), answer);
@@ -116,6 +117,18 @@ function cutting(limit: number, cut: () => void): (chunks: AsyncIterable<Buffer>
         return;
       }
       left -= chunk.length;
+      yield chunk;
+    }
+  };
+}
+
+function damaging(at: number): (chunks: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+  return async function* (chunks) {
+    let offset = 0;
+    for await (const chunk of chunks) {
+      const here = at - offset;
+      if (here >= 0 && here < chunk.length) chunk.writeUInt8((chunk[here] ?? 0) ^ 1, here);
+      offset += chunk.length;
       yield chunk;
     }
   };

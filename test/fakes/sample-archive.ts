@@ -175,7 +175,7 @@ async function writeChunk(
     draft?.data_format === 'native'
       ? await encodeNativeChunk(items.map(rowOf), compression)
       : await encodeChunk([block.lines], compression);
-  await store.put(name, { size: body.length, open: () => Readable.from([body], { objectMode: false }) });
+  await store.put(name, { size: body.length, open: (start, end) => Readable.from([body.subarray(start, end)], { objectMode: false }) });
   const entry: ChunkEntry = {
     name,
     sha256,

@@ -1,23 +1,27 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { DomainError } from '../../kernel';
 import type { ObjectSource } from '../object-store';
-import { sourceBytes } from '../source-bytes';
+import { partsOf } from '../source-bytes';
 import { listContainer, makeContainer } from './containers';
-import { Digested, PartReader } from './sources';
+import { DigestedBody } from './sources';
 import { SwiftClient, bodyHeaders, etagOf } from './swift-client';
 import { explanationOf } from './swift-errors';
 
-interface Segment extends Digested {
+interface Segment {
   readonly name: string;
+  readonly bytes: number;
+  readonly md5: string;
 }
 
 /** Deletions under way at once. */
 const PARALLEL = 8;
+/** Segments of an object on their way at once. */
+const PARALLEL_SEGMENTS = 4;
 
 /**
  * Objects as segments and a manifest that names them (Swift's static large objects). Segments lie in a container of their own, under the object's
- * name, a tilde (which no object's name has) and an id of the upload: uploads of the same name at the same time never touch each other's. The
- * manifest comes last and carries the digest of all segments, so that an object is whole or not there.
+ * name, a tilde (which no object's name has) and an id of the upload: uploads of the same name at the same time never touch each other's. They are
+ * digested as they are sent, some at a time, and nobody sees one that was damaged: the manifest comes last, with the digests of all segments.
  */
 export class LargeObjects {
   private readonly segments: string;
@@ -28,22 +32,14 @@ export class LargeObjects {
 
   async put(name: string, source: ObjectSource, segmentBytes: number, signal: AbortSignal | undefined): Promise<void> {
     await Promise.all([this.segments, this.container].map((container) => makeContainer(this.client, container, signal)));
-    const stored: Segment[] = [];
-    const parts = new PartReader(sourceBytes(source, signal));
+    const begun: string[] = [];
     try {
-      const upload = `${name}~${randomUUID()}/`;
-      for (let offset = 0; offset < source.size; offset += segmentBytes) {
-        const bytes = Math.min(segmentBytes, source.size - offset);
-        stored.push(await this.putSegment(`${upload}${String(stored.length).padStart(8, '0')}`, parts, bytes, signal));
-      }
-      await parts.end();
-      await this.putManifest(name, stored, signal);
+      const segments = await this.putSegments(`${name}~${randomUUID()}/`, partsOf(source, segmentBytes), begun, signal);
+      await this.putManifest(name, segments, signal);
     } catch (error) {
-      // Also the one that broke off may have come through. What stays, because the store is away, goes when the object is deleted.
-      await this.remove(stored.map((segment) => segment.name)).catch(() => undefined);
+      // Also one that broke off may have come through. What stays, because the store is away, goes when the object is deleted.
+      await this.remove(begun).catch(() => undefined);
       throw error;
-    } finally {
-      await parts.close();
     }
   }
 
@@ -69,12 +65,40 @@ export class LargeObjects {
     await this.remove(batch, signal);
   }
 
-  private async putSegment(name: string, parts: PartReader, bytes: number, signal: AbortSignal | undefined): Promise<Segment> {
-    const { body, digest } = parts.next(bytes);
-    const answer = await this.client.ask({ path: [this.segments, name], method: 'PUT', headers: bodyHeaders(bytes), body: () => body, onlyOnce: true, signal }, 201);
-    const sent = digest();
-    if (etagOf(answer.headers) !== sent.md5) throw new DomainError('StorageError', 'a segment was damaged on its way to the object store', { transient: true });
-    return { name, ...sent };
+  /** Some at a time. One that fails ends the others, and all are over when this rejects. */
+  private async putSegments(upload: string, parts: readonly ObjectSource[], begun: string[], signal: AbortSignal | undefined): Promise<Segment[]> {
+    signal?.throwIfAborted();
+    const ended = new AbortController();
+    const end = (): void => ended.abort(signal?.reason);
+    signal?.addEventListener('abort', end, { once: true });
+    const segments: Segment[] = [];
+    const work = async (): Promise<void> => {
+      for (let index = begun.length; index < parts.length; index = begun.length) {
+        ended.signal.throwIfAborted();
+        const name = `${upload}${String(index).padStart(8, '0')}`;
+        begun.push(name);
+        segments[index] = await this.putSegment(name, parts[index] as ObjectSource, ended.signal);
+      }
+    };
+    const workers = Array.from({ length: PARALLEL_SEGMENTS }, () =>
+      work().catch((error: unknown) => {
+        ended.abort(error);
+        throw error;
+      }),
+    );
+    await Promise.allSettled(workers);
+    signal?.removeEventListener('abort', end);
+    // Whatever came first.
+    ended.signal.throwIfAborted();
+    return segments;
+  }
+
+  private async putSegment(name: string, part: ObjectSource, signal: AbortSignal): Promise<Segment> {
+    const body = new DigestedBody(part, signal);
+    const answer = await this.client.ask({ path: [this.segments, name], method: 'PUT', headers: bodyHeaders(part.size), body: () => body.open(), signal }, 201);
+    const md5 = body.digest();
+    if (etagOf(answer.headers) !== md5) throw new DomainError('StorageError', 'a segment was damaged on its way to the object store', { transient: true });
+    return { name, bytes: part.size, md5 };
   }
 
   /** Swift compares every segment that it has with what is said of it here. */

@@ -14,8 +14,6 @@ export interface SwiftCall {
   readonly headers?: Readonly<Record<string, string>>;
   /** Opened anew each time that the request is sent. */
   readonly body?: () => Readable | Uint8Array;
-  /** The body can be opened once only: a token that is refused ends the call. */
-  readonly onlyOnce?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,7 +44,7 @@ export class SwiftClient {
       const login = await this.session.login();
       const answer = await this.request(call, login.token);
       if (answer.status === 401) this.session.refused(login);
-      if (answer.status !== 401 || renewed || call.onlyOnce === true) {
+      if (answer.status !== 401 || renewed) {
         if (expected.includes(answer.status)) return answer;
         throw await swiftError(answer);
       }

@@ -122,6 +122,30 @@ describeOnSwift('SwiftObjectStore', () => {
       expect(await store.head('object')).toBeUndefined();
     });
 
+    it('is sent in segments that go some at a time', async () => {
+      let onTheirWay = 0;
+      // Each waits for three others.
+      proxy.judge(({ method, url }) => {
+        if (method !== 'PUT' || !url.includes('~')) return undefined;
+        onTheirWay++;
+        return { after: () => until(() => onTheirWay >= 4) };
+      });
+      await open(container, { segmentBytes: SEGMENT, server: proxy.url }).put('object', sourceOf(bytes));
+      expect((await readObject(store, 'object'))?.equals(bytes)).toBe(true);
+    });
+
+    it.each([0, 2, 4])('of which a segment is damaged on its way is not stored, and leaves none: segment %d', async (damaged) => {
+      const through = open(container, { segmentBytes: SEGMENT, server: proxy.url });
+      const isIt = ({ method, url }: ProxiedRequest): boolean => method === 'PUT' && url.endsWith(`/0000000${damaged}`);
+      const done = proxy.next(1, isIt, { damageAt: 16 });
+      await expect(through.put('object', sourceOf(bytes))).rejects.toMatchObject({ code: 'StorageError', transient: true, message: expect.stringContaining('segment was damaged') });
+      await done;
+      expect(await store.head('object')).toBeUndefined();
+      await until(async () => (await segmentsOf(container)).length === 0);
+      await retrying(through, { baseDelayMillis: 1 }).put('object', sourceOf(bytes));
+      expect((await readObject(store, 'object'))?.equals(bytes)).toBe(true);
+    });
+
     it('is made where the Swift takes no larger plain objects, whatever the setting', async () => {
       const info = await fetch(`${swift.tempauthUrl}/info`);
       const limits = (await info.json()) as { swift: { max_file_size: number } };
@@ -142,6 +166,22 @@ describeOnSwift('SwiftObjectStore', () => {
       const source = { size: 5, open: () => sourceOf(reads++ === 0 ? 'aaaaa' : 'bbbbb').open() };
       await expect(store.put('object', source)).rejects.toMatchObject({ code: 'StorageError', transient: true, message: expect.stringContaining('damaged') });
       expect(await store.head('object')).toBeUndefined();
+    });
+
+    it('is sent again where it was damaged on its way', async () => {
+      const container = `way-${randomUUID()}`;
+      const through = open(container, { server: proxy.url });
+      await through.put('other', sourceOf('x'));
+      const damaged = (): Promise<void> => proxy.next(1, isPut, { damageAt: 123_456 });
+      const bytes = randomBytes(200_000);
+      const first = damaged();
+      await expect(through.put('object', sourceOf(bytes))).rejects.toMatchObject({ code: 'StorageError', transient: true, message: expect.stringContaining('damaged') });
+      await first;
+      expect(await through.head('object')).toBeUndefined();
+      const second = damaged();
+      await retrying(through, { baseDelayMillis: 1 }).put('object', sourceOf(bytes));
+      await second;
+      expect((await readObject(through, 'object'))?.equals(bytes)).toBe(true);
     });
 
     it('is compared with what Swift says it has stored', async () => {
@@ -230,16 +270,19 @@ describeOnSwift('SwiftObjectStore', () => {
       expect(logIns).toBe(2);
     });
 
-    it('a large object is begun anew with another token', async () => {
-      const store = retrying(open(container, { server: proxy.url, segmentBytes: 300_000 }), fast);
-      let segments = 0;
+    it('a large object goes on with another token', async () => {
+      const store = open(container, { server: proxy.url, segmentBytes: 300_000 });
+      const segments: string[] = [];
       proxy.judge(({ method, url }) => {
-        if (method === 'PUT' && url.includes('~')) segments++;
-        return segments >= 2 && logIns < 2 ? { status: 401 } : undefined;
+        if (method !== 'PUT' || !url.includes('~')) return undefined;
+        segments.push(url);
+        return segments.length >= 2 && logIns < 2 ? { status: 401 } : undefined;
       });
       await store.put('object', sourceOf(bytes));
       expect((await readObject(store, 'object'))?.equals(bytes)).toBe(true);
       expect(logIns).toBe(2);
+      // One upload of four segments, some sent again.
+      expect([new Set(segments).size, segments.length > 4]).toEqual([4, true]);
     });
 
     it('a new token that is refused, too, is an error', async () => {

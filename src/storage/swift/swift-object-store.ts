@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
 import { DomainError, LocationUrl, locationBelow } from '../../kernel';
 import { GetOptions, ObjectInfo, ObjectSource, ObjectStore, ObjectStoreCapabilities } from '../object-store';
-import { sourceBytes } from '../source-bytes';
 import { listContainer, makeContainer } from './containers';
 import { LargeObjects } from './large-objects';
-import { digestOf } from './sources';
+import { bodyOf, digestOf } from './sources';
 import { SwiftCall, SwiftClient, bodyHeaders, etagOf, lengthOf } from './swift-client';
 import { explanationOf } from './swift-errors';
 
@@ -48,12 +47,12 @@ export class SwiftObjectStore implements ObjectStore {
   }
 
   private async putPlain(name: string, source: ObjectSource, signal: AbortSignal | undefined): Promise<void> {
-    const { md5, bytes } = await digestOf(source, signal);
+    const md5 = await digestOf(source, signal);
     const call: SwiftCall = {
       ...this.object(name, signal),
       method: 'PUT',
-      headers: { ...bodyHeaders(bytes), etag: md5 },
-      body: () => (bytes === 0 ? Buffer.alloc(0) : Readable.from(sourceBytes(source, signal), { objectMode: false })),
+      headers: { ...bodyHeaders(source.size), etag: md5 },
+      body: () => (source.size === 0 ? Buffer.alloc(0) : bodyOf(source, signal)),
     };
     let answer = await this.client.ask(call, 201, 404);
     if (answer.status === 404) {

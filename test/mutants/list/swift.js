@@ -34,12 +34,14 @@ module.exports = [
     ['container-deleted-unseen', 'a backup whose container was deleted under it is none', '  await checkStillThere(context.store);\n', '', 'whose folder was deleted under it'],
   ]),
   ...rows('src/storage/swift/swift-object-store.ts', STORE, [
-    ['swift-etag-not-sent', 'what is sent carries its digest, which Swift compares', 'headers: { ...bodyHeaders(bytes), etag: md5 },', 'headers: bodyHeaders(bytes),', 'carries its digest'],
+    ['swift-etag-not-sent', 'what is sent carries its digest, which Swift compares', 'headers: { ...bodyHeaders(source.size), etag: md5 },', 'headers: bodyHeaders(source.size),', 'carries its digest'],
     ['swift-etag-not-compared', 'what Swift says it has stored is compared with what was sent', 'if (etagOf(answer.headers) !== md5)', 'if (etagOf(answer.headers) === undefined)', 'is compared with what Swift says'],
     ['swift-segments-stay', 'a deleted large object leaves no segments', "if (isLarge || there.status === 404) await this.large.deleteSegments(this.prefix + name, signal);", '', 'keeps no segment of a process that died'],
   ]),
   ...rows('src/storage/swift/large-objects.ts', STORE, [
-    ['swift-broken-put-leaves-segments', 'a large put that broke leaves no segments', 'await this.remove(stored.map((segment) => segment.name)).catch(() => undefined);', '', 'leaves no segment of a put that broke'],
+    ['swift-broken-put-leaves-segments', 'a large put that broke leaves no segments', 'await this.remove(begun).catch(() => undefined);', '', 'leaves no segment of a put that broke'],
+    ['swift-segment-damaged', 'a segment that was damaged on its way is noticed', "if (etagOf(answer.headers) !== md5)", "if (etagOf(answer.headers) === undefined)", 'of which a segment is damaged'],
+    ['swift-segments-one-by-one', 'segments of an object go some at a time', 'const PARALLEL_SEGMENTS = 4;', 'const PARALLEL_SEGMENTS = 1;', 'go some at a time'],
     ['swift-segments-of-a-neighbour', 'a deletion touches no neighbour’s segments', '`${name}~`', 'name', 'touches no neighbour'],
   ]),
   ...rows('src/storage/swift/swift-client.ts', STORE, [
