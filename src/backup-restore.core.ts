@@ -8,6 +8,7 @@ import { AuthModule } from './auth';
 import { BACKUP_OPTIONS, BackupCreateHandler, BackupOptions, BACKUP_USERS, BackupQuota, CLOCK, NativeBackupHandler, STRATEGY_CONFIG } from './backup';
 import { CallerTokenInterceptor, GrantReturn } from './backup-restore.grants';
 import { BackupRestoreHealth } from './backup-restore.health';
+import { backupLimit } from './backup-restore.limits';
 import { BACKUP_RESTORE_OPTIONS, BackupRestoreOptions } from './backup-restore.options';
 import { BackupRestoreRuntime, DEFAULT_SWEEP_SECONDS } from './backup-restore.runtime';
 import { PLUGIN_METRICS, metricsProvider, watchedStores } from './backup-restore.telemetry';
@@ -119,7 +120,7 @@ const PORTS: Provider[] = [
   {
     provide: JOB_QUEUE,
     inject: [DATA_SOURCE, BACKUP_RESTORE_OPTIONS],
-    useFactory: (dataSource: DataSource, { logger }: BackupRestoreOptions) => new PostgresJobQueue(dataSource, logger ?? silentLogger),
+    useFactory: (dataSource: DataSource, options: BackupRestoreOptions) => new PostgresJobQueue(dataSource, options.logger ?? silentLogger, backupLimit(options)),
   },
 ];
 
@@ -156,6 +157,7 @@ function makeRunner(
     dataSource,
     log: options.logger ?? silentLogger,
     telemetry: new JobTelemetry(metrics),
+    sharedLimit: backupLimit(options),
     settings: {
       stepsPerProcess: jobs.stepsPerProcess,
       jobsPerProject: jobs.maxJobsPerProject,

@@ -26,6 +26,13 @@ export interface JobSettings {
   readonly maxRanges?: number;
   /** Aim at chunks of about so many bytes of items, before compression; at most 32 MiB. Default 16 MiB. */
   readonly chunkBytes?: number;
+  /** What all running backups without a rate limit of their own may ask of the tables together, over all processes. Alike on every process. */
+  readonly backupLimit?: {
+    /** Bytes of items a second; null: as many as they can. Default: what the backend says. */
+    readonly bytesPerSecond?: number | null;
+    /** Requests (pages of items) on their way at once; each process may have one at least. Null: any number. Default: what the backend says. */
+    readonly requestsInFlight?: number | null;
+  };
 }
 
 /** Everything that `BackupRestoreModule.forRootAsync` needs of its host. */

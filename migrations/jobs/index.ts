@@ -7,6 +7,7 @@ import { DeadLetters1795400000060 } from './1795400000060-dead-letters';
 import { VerifyBackups1795400000070 } from './1795400000070-verify-backups';
 import { SealCredentials1795500000014 } from './1795500000014-seal-credentials';
 import { KeepGrants1795500000016 } from './1795500000016-keep-grants';
+import { RequestsInFlight1795600000018 } from './1795600000018-requests-in-flight';
 
 /** Migrations of the job database, in order. Released ones are never changed: add another. */
 export const JOB_MIGRATIONS = [
@@ -19,4 +20,5 @@ export const JOB_MIGRATIONS = [
   VerifyBackups1795400000070,
   SealCredentials1795500000014,
   KeepGrants1795500000016,
+  RequestsInFlight1795600000018,
 ] as const;

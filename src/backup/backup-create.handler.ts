@@ -92,6 +92,7 @@ export class BackupCreateHandler implements JobHandler {
       cursor: typeof step.cursor === 'string' ? step.cursor : undefined,
       signal: step.signal,
       throttle: (amount) => step.throttle(amount),
+      pace: step.pace,
       commitChunk: (chunk, cursor) =>
         step.commit(cursor, { items: chunk.entry.items, bytes: chunk.entry.raw_bytes }, (tx) => this.keepChunk(tx, step.job, chunk)),
     });

@@ -24,6 +24,7 @@ export {
   modelName,
   modelsOf,
   PAUSED_KEY,
+  RATE_LIMIT_KEY,
   PROGRESS_KEY,
   RESTORE_STRATEGY_REQUEST,
   SOURCE_KEY,
@@ -35,7 +36,7 @@ export { BackupView, presentBackup } from './rest/backup.presenter';
 export { deployedDialect, Dialect, specDialect } from './rest/dialect';
 export { checkName, readBoolean, readChoice, readClientToken, readObject, readStrategy, readUuid, valueOf } from './rest/json-body';
 export { ManagementController } from './rest/management.controller';
-export { Answer, present, presentLastId, presentPaused, presentProgress, presentTime } from './rest/presenting';
+export { Answer, present, presentLastId, presentPaused, presentProgress, presentRateLimit, presentTime } from './rest/presenting';
 export { findTable, parseTableParam } from './table-finder';
 export { CLOCK, STRATEGY_CONFIG } from './tokens';
 export { inTransaction } from './transactions';

@@ -37,6 +37,10 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
       rangeBytes: settings.rangeBytes,
       maxRanges: settings.maxRanges,
       chunkBytes: settings.chunkBytes,
+      backupLimit: {
+        ...limitOf('bytesPerSecond', settings.backupBytesPerSecond),
+        ...limitOf('requestsInFlight', settings.backupRequestsInFlight),
+      },
     },
     ...(settings.exclusiveGateways === undefined ? {} : { exclusiveGateways: settings.exclusiveGateways === 'true' }),
     resolveTables,
@@ -55,6 +59,11 @@ export function pluginOptions(settings: GatewaySettings, parts: GatewayParts): B
     },
     logger: parts.logger,
   };
+}
+
+/** 0: no limit; undefined: what the backend says. */
+function limitOf<K extends string>(name: K, value: number | undefined): { readonly [name in K]?: number | null } {
+  return value === undefined ? {} : ({ [name]: value === 0 ? null : value } as { [name in K]: number | null });
 }
 
 /** Where backups may lie. */

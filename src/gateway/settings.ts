@@ -68,6 +68,10 @@ export class GatewaySettings {
   @Matches(/^[a-zA-Z0-9_.-]+:[1-9][0-9]?$/, { each: true, ...is('a list of data centre:copies') })
   cassandraReplication: string[] = [];
 
+  @Setting('CASSANDRA_CONNECT_SECONDS', 'integer', 'A node that has not let a connection in for so long is tried again later, and another one meanwhile')
+  @IsInt() @Min(1) @Max(60)
+  cassandraConnectSeconds = 5;
+
   @Setting('CASSANDRA_FRAME_LANE', 'boolean', 'Backups read frames of bytes in a thread of their own, at a small part of the processor time; false: by the driver')
   cassandraFrameLane = true;
 
@@ -218,6 +222,14 @@ export class GatewaySettings {
   @Setting('CHUNK_BYTES', 'integer', 'Aim at chunks of about so many bytes of items, before compression. Each worker holds one in memory')
   @IsInt() @Min(1) @Max(32 * 1024 * 1024)
   chunkBytes = 16 * 1024 * 1024;
+
+  @Setting('BACKUP_BYTES_PER_SECOND', 'integer', 'Bytes of items a second that all running backups together read, over all processes, but for those with a `rate_limit` of their own ([operations](operations.md#load)); 0: as many as they can. Alike on every process', 'Cassandra: 8,000,000 for each node that is up; PostgreSQL: 0')
+  @IsOptional() @IsInt() @Min(0)
+  backupBytesPerSecond: number | undefined = undefined;
+
+  @Setting('BACKUP_REQUESTS_IN_FLIGHT', 'integer', 'Their requests to the tables on the way at once, over all processes (each may have one at least); 0: any number. Alike on every process', 'Cassandra: 2 for each node that is up; PostgreSQL: 0')
+  @IsOptional() @IsInt() @Min(0)
+  backupRequestsInFlight: number | undefined = undefined;
 
   @Setting('MAX_BODY_BYTES', 'integer', 'Largest JSON body (not `bulk_load`)')
   @IsInt() @Min(1024)

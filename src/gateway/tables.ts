@@ -20,6 +20,7 @@ export async function cassandraOptions(settings: GatewaySettings): Promise<Cassa
     dataCenter: settings.cassandraDataCenter,
     consistency: settings.cassandraConsistency,
     frameLane: settings.cassandraFrameLane,
+    connectTimeoutMillis: settings.cassandraConnectSeconds * 1000,
     ...(username === undefined || password === undefined ? {} : { credentials: { username, password } }),
     ...(tls ? { tls } : {}),
     ...(replication.length === 0 ? {} : { replication: { class: 'NetworkTopologyStrategy', ...Object.fromEntries(replication) } }),

@@ -1,31 +1,40 @@
-import { RateBucket } from './rate-bucket';
+import type { Bell } from './bell';
+import { Limiter } from './limiter';
 import type { JobCondition } from './step-ledger';
 
 /** What this process knows of a job whose steps run here: shared by those steps, kept up to date by the runner's watch. */
 export class JobControl {
   paused = false;
-  readonly rate = new RateBucket();
-  private waiting = new Set<() => void>();
+  private readonly own: Limiter;
+  private hasOwnLimit = false;
 
-  apply(condition: JobCondition, now: number): void {
-    this.rate.set(condition.rateLimit, condition.holders, now);
-    this.paused = condition.paused && condition.error === null;
-    for (const wake of [...this.waiting]) wake();
+  /** @param shared the limit of a job that has none of its own */
+  constructor(
+    private readonly bell: Bell,
+    private readonly shared?: Limiter,
+  ) {
+    this.own = new Limiter(() => bell.ring());
   }
 
-  /** Resolves after that time, or earlier if the job's condition was looked at or the signal aborts. */
+  apply(condition: JobCondition, now: number): void {
+    this.own.set(condition.rateLimit, condition.holders, now);
+    this.hasOwnLimit = condition.rateLimit !== null;
+    this.paused = condition.paused && condition.error === null;
+    this.bell.ring();
+  }
+
+  /** What limits the job now. */
+  get limiter(): Limiter {
+    return this.hasOwnLimit ? this.own : (this.shared ?? this.own);
+  }
+
+  /** Nothing of its own limit is still to be waited off. */
+  isClear(now: number): boolean {
+    return this.own.rate.delay(now) === 0;
+  }
+
+  /** Resolves after that time, or earlier if a job's condition was looked at, a request has ended or the signal aborts. */
   wait(millis: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, millis);
-      this.waiting.add(done);
-      signal.addEventListener('abort', done);
-      if (signal.aborted) done();
-    });
+    return this.bell.wait(millis, signal);
   }
 }

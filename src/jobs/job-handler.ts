@@ -1,12 +1,21 @@
 import type { EntityManager } from 'typeorm';
-import { DomainError } from '../kernel';
+import { DomainError, RequestPace } from '../kernel';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** Live limits of a job, changed by PATCH while it runs. Undefined: no limit. */
+/** Live limits of a job over all processes, changed by PATCH while it runs. Undefined: no limit. */
 export interface RateLimit {
   readonly bytesPerSecond?: number;
   readonly itemsPerSecond?: number;
+  /** Requests to the table's backend on their way at once; each process that works on the job may have one at least. */
+  readonly requestsInFlight?: number;
+}
+
+/** A limit for all running jobs of some kinds together, but for those that have one of their own. Alike on every process. */
+export interface SharedLimit {
+  readonly kinds: readonly string[];
+  /** As it is now; asked often. Null: none. */
+  limit(): RateLimit | null;
 }
 
 /**
@@ -63,6 +72,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Waits while the job is paused or over its rate limit. Rejects when `signal` is aborted. */
   throttle(amount: { bytes: number; items: number }): Promise<void>;
+  /** For whoever reads a table in the step's name. */
+  readonly pace: RequestPace;
   /**
    * Keeps the cursor and progress, and whatever `inTransaction` writes, in one transaction that is fenced by the lease: if the
    * lease was lost, everything is rolled back and it rejects. A cursor other than the last is progress: attempts count anew.
@@ -145,6 +156,8 @@ export interface JobProgress {
   readonly state: JobState;
   readonly stage: string;
   readonly paused: boolean;
+  /** What limits the job; `shared`: it has no limit of its own, and this is for all such jobs together. Null: nothing. */
+  readonly rateLimit: (RateLimit & { readonly shared: boolean }) | null;
   readonly itemsDone: number;
   readonly bytesDone: number;
   /** Steps of the main (longest) stage. */

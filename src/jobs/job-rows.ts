@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { JobError, JobView, Json, NewStep } from './job-handler';
+import type { JobError, JobView, Json, NewStep, RateLimit } from './job-handler';
 
 /** PostgreSQL channel on which a change in the queue is announced at commit. */
 export const JOBS_CHANNEL = 'magnetodb_backup_jobs';
@@ -18,6 +18,23 @@ export interface JobRow {
   readonly created_at: Date;
   readonly started_at: Date | null;
   readonly steps_total: number;
+}
+
+/** A job's own limit as SQL gives it. */
+export interface RateLimitRow {
+  readonly bytes_per_second: string | number | null;
+  readonly items_per_second: string | number | null;
+  readonly requests_in_flight: string | number | null;
+}
+
+/** Null: it has none of its own. */
+export function rateLimitOf(row: RateLimitRow): RateLimit | null {
+  const limit = {
+    ...(row.bytes_per_second === null ? {} : { bytesPerSecond: Number(row.bytes_per_second) }),
+    ...(row.items_per_second === null ? {} : { itemsPerSecond: Number(row.items_per_second) }),
+    ...(row.requests_in_flight === null ? {} : { requestsInFlight: Number(row.requests_in_flight) }),
+  };
+  return Object.keys(limit).length === 0 ? null : limit;
 }
 
 export function viewOf(row: JobRow): JobView {

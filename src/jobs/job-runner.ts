@@ -5,10 +5,12 @@ import { NotificationListener, isRetryableDatabaseError } from '../database';
 import { DomainError } from '../kernel';
 import { PollLoop } from '../notifications';
 import { JobTelemetry, Logger } from '../telemetry';
+import { Bell } from './bell';
 import { JobControl } from './job-control';
-import type { JobHandler } from './job-handler';
+import type { JobHandler, SharedLimit } from './job-handler';
 import { JOBS_CHANNEL } from './job-rows';
 import { DEFAULT_JOB_SETTINGS, JobSettings } from './job-settings';
+import { Limiter } from './limiter';
 import { ClaimedStep, LeaseLost, StepLedger } from './step-ledger';
 import { StepRun } from './step-run';
 
@@ -18,6 +20,8 @@ export interface JobRunnerOptions {
   readonly settings?: Partial<JobSettings>;
   /** Default: nobody watches. */
   readonly telemetry?: JobTelemetry;
+  /** Default: jobs have no limits but their own. */
+  readonly sharedLimit?: SharedLimit;
 }
 
 const SWEEP_EVERY_MILLIS = 3_600_000;
@@ -33,6 +37,9 @@ export class JobRunner {
   private readonly handlers = new Map<string, JobHandler>();
   private readonly runs = new Map<StepRun, Promise<void>>();
   private readonly controls = new Map<string, JobControl>();
+  private readonly bell = new Bell();
+  private readonly shared: Limiter;
+  private readonly sharedLimit: SharedLimit;
   private readonly ledger: StepLedger;
   private readonly claims: PollLoop;
   private readonly renewals: PollLoop;
@@ -48,6 +55,8 @@ export class JobRunner {
     this.settings = { ...DEFAULT_JOB_SETTINGS, ...options.settings };
     this.log = options.log;
     this.telemetry = options.telemetry ?? new JobTelemetry();
+    this.sharedLimit = options.sharedLimit ?? { kinds: [], limit: () => null };
+    this.shared = new Limiter(() => this.bell.ring());
     this.ledger = new StepLedger(options.dataSource, this.settings, randomUUID());
     const loop = (pass: () => Promise<void>, millis: number): PollLoop => new PollLoop(pass, millis, (error) => this.complain(error));
     this.claims = loop(() => this.claimAll(), this.settings.pollMillis);
@@ -131,7 +140,7 @@ export class JobRunner {
   private run(step: ClaimedStep, claimedAt: number): void {
     const handler = this.handlers.get(step.job.kind);
     if (handler === undefined) throw new DomainError('InternalError', `claimed a step of unknown kind ${step.job.kind}`);
-    const run = new StepRun(step, handler, this.controlOf(step.job.id), this.ledger, this.settings, this.log, this.telemetry, claimedAt);
+    const run = new StepRun(step, handler, this.controlOf(step.job), this.ledger, this.settings, this.log, this.telemetry, claimedAt);
     const ended = this.steer(run).finally(() => {
       this.runs.delete(run);
       this.claims.wake();
@@ -145,11 +154,11 @@ export class JobRunner {
     await run.run();
   }
 
-  private controlOf(jobId: string): JobControl {
-    const known = this.controls.get(jobId);
+  private controlOf({ id, kind }: { readonly id: string; readonly kind: string }): JobControl {
+    const known = this.controls.get(id);
     if (known !== undefined) return known;
-    const control = new JobControl();
-    this.controls.set(jobId, control);
+    const control = new JobControl(this.bell, this.sharedLimit.kinds.includes(kind) ? this.shared : undefined);
+    this.controls.set(id, control);
     return control;
   }
 
@@ -172,15 +181,18 @@ export class JobRunner {
 
   /** Pause, rate limit and cancellation reach the running steps here. */
   private async watchAll(): Promise<void> {
-    const held = new Set([...this.runs.keys()].map((run) => run.job.id));
-    if (held.size > 0) await this.lookAt([...held]);
+    const held = (): Set<string> => new Set([...this.runs.keys()].map((run) => run.job.id));
+    if (this.runs.size > 0) await this.lookAt([...held()]);
     const now = performance.now();
+    // As it is by now: a step that was begun meanwhile must not lose what tells it of changes.
+    const stillHeld = held();
     // A control is kept while its rate limit has a debt: short steps must not each begin without one.
-    for (const [jobId, control] of this.controls) if (!held.has(jobId) && control.rate.delay(now) === 0) this.controls.delete(jobId);
+    for (const [jobId, control] of this.controls) if (!stillHeld.has(jobId) && control.isClear(now)) this.controls.delete(jobId);
   }
 
   private async lookAt(jobIds: readonly string[]): Promise<void> {
-    for (const condition of await this.ledger.conditions(jobIds)) {
+    for (const condition of await this.ledger.conditions(jobIds, this.sharedLimit.kinds)) {
+      this.shared.set(this.sharedLimit.limit(), condition.sharers, performance.now());
       this.controls.get(condition.id)?.apply(condition, performance.now());
       if (condition.error === null) continue;
       const error = new DomainError('Cancelled', 'the job is to end');

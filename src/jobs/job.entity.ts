@@ -30,6 +30,7 @@ export class JobEntity {
   @Column('boolean') paused: boolean;
   @Column('bigint', { name: 'bytes_per_second', nullable: true, transformer: count }) bytesPerSecond: number | null;
   @Column('bigint', { name: 'items_per_second', nullable: true, transformer: count }) itemsPerSecond: number | null;
+  @Column('bigint', { name: 'requests_in_flight', nullable: true, transformer: count }) requestsInFlight: number | null;
   @Column('bigint', { name: 'items_done', transformer: count }) itemsDone: number;
   @Column('bigint', { name: 'bytes_done', transformer: count }) bytesDone: number;
   /** The longest stage behind the first; -1 until there is one. `stepsDone` and `stepsTotal` are its. */

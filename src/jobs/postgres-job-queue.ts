@@ -1,8 +1,8 @@
 import { DataSource, EntityManager, In } from 'typeorm';
 import { DomainError } from '../kernel';
 import { Logger, currentTraceParent, silentLogger } from '../telemetry';
-import type { JobProgress, JobQueue, NewJob, RateLimit, RecentJob } from './job-handler';
-import { announce, beginFailing, insertSteps, returning } from './job-rows';
+import type { JobProgress, JobQueue, NewJob, RateLimit, RecentJob, SharedLimit } from './job-handler';
+import { announce, beginFailing, insertSteps, rateLimitOf, returning } from './job-rows';
 import { JobEntity } from './job.entity';
 
 /** The queue of jobs in the job database. Needs no runner in the same process. */
@@ -10,12 +10,14 @@ export class PostgresJobQueue implements JobQueue {
   constructor(
     private readonly dataSource: DataSource,
     private readonly log: Logger = silentLogger,
+    /** See `JobRunnerOptions`. */
+    private readonly sharedLimit?: SharedLimit,
   ) {}
 
   async enqueue(tx: EntityManager, job: NewJob): Promise<void> {
     await tx.query(
-      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params, bytes_per_second, items_per_second, trace_parent, sealed)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      `INSERT INTO magnetodb_backup.jobs (id, kind, project_id, subject_id, params, bytes_per_second, items_per_second, requests_in_flight, trace_parent, sealed)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
       [
         job.id,
         job.kind,
@@ -24,6 +26,7 @@ export class PostgresJobQueue implements JobQueue {
         JSON.stringify(job.params),
         job.rateLimit?.bytesPerSecond ?? null,
         job.rateLimit?.itemsPerSecond ?? null,
+        job.rateLimit?.requestsInFlight ?? null,
         currentTraceParent() ?? null,
         job.sealed ?? null,
       ],
@@ -48,7 +51,8 @@ export class PostgresJobQueue implements JobQueue {
           SET paused = coalesce($2, paused),
               state = CASE WHEN paused AND NOT coalesce($2, paused) AND error IS NULL THEN 'queued' ELSE state END,
               bytes_per_second = CASE WHEN $3 THEN $4::bigint ELSE bytes_per_second END,
-              items_per_second = CASE WHEN $3 THEN $5::bigint ELSE items_per_second END
+              items_per_second = CASE WHEN $3 THEN $5::bigint ELSE items_per_second END,
+              requests_in_flight = CASE WHEN $3 THEN $6::bigint ELSE requests_in_flight END
         WHERE id = $1 AND state IN ('queued', 'running') RETURNING id`,
       [
         jobId,
@@ -56,6 +60,7 @@ export class PostgresJobQueue implements JobQueue {
         change.rateLimit !== undefined,
         change.rateLimit?.bytesPerSecond ?? null,
         change.rateLimit?.itemsPerSecond ?? null,
+        change.rateLimit?.requestsInFlight ?? null,
       ],
     );
     await announce(tx);
@@ -72,6 +77,7 @@ export class PostgresJobQueue implements JobQueue {
           state: job.state,
           stage: job.stage,
           paused: job.paused,
+          rateLimit: this.rateLimitOf(job),
           itemsDone: job.itemsDone,
           bytesDone: job.bytesDone,
           stepsDone: job.stepsDone,
@@ -80,6 +86,13 @@ export class PostgresJobQueue implements JobQueue {
         },
       ]),
     );
+  }
+
+  private rateLimitOf({ kind, bytesPerSecond, itemsPerSecond, requestsInFlight }: JobEntity): JobProgress['rateLimit'] {
+    const own = rateLimitOf({ bytes_per_second: bytesPerSecond, items_per_second: itemsPerSecond, requests_in_flight: requestsInFlight });
+    if (own !== null) return { ...own, shared: false };
+    const shared = this.sharedLimit?.kinds.includes(kind) === true ? this.sharedLimit.limit() : null;
+    return shared && { ...shared, shared: true };
   }
 
   async recent(projectIds: readonly string[]): Promise<readonly RecentJob[]> {

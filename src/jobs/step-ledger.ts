@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { DomainError } from '../kernel';
 import { failPoint } from './fail-point';
 import type { JobError, JobHandler, Json, RateLimit, StepOutcome, StepProgress } from './job-handler';
-import { JobRow, announce, beginFailing, insertSteps, returning, viewOf } from './job-rows';
+import { JobRow, RateLimitRow, announce, beginFailing, insertSteps, rateLimitOf, returning, viewOf } from './job-rows';
 import type { JobSettings } from './job-settings';
 
 /** A step under this process's lease. */
@@ -32,6 +32,8 @@ export interface JobCondition {
   readonly rateLimit: RateLimit | null;
   /** Processes that hold steps of it. */
   readonly holders: number;
+  /** Processes that hold steps of any job under the shared limit. */
+  readonly sharers: number;
 }
 
 /** The step is another process's by now, or may be. */
@@ -260,26 +262,25 @@ export class StepLedger {
     return { renewed, kept: new Set([...renewed, ...held.map((row) => row.token)]) };
   }
 
-  async conditions(jobIds: readonly string[]): Promise<JobCondition[]> {
-    interface Row extends Omit<JobCondition, 'rateLimit'> {
-      readonly bytes_per_second: string | null;
-      readonly items_per_second: string | null;
-    }
+  /** @param sharing kinds of jobs that share a limit */
+  async conditions(jobIds: readonly string[], sharing: readonly string[]): Promise<JobCondition[]> {
+    interface Row extends Omit<JobCondition, 'rateLimit'>, RateLimitRow {}
     const rows: Row[] = await this.dataSource.query(
-      `SELECT j.id, j.error, j.paused, j.bytes_per_second, j.items_per_second,
-              (SELECT count(DISTINCT s.holder)::integer FROM magnetodb_backup.job_steps s WHERE s.job_id = j.id AND ${LEASED}) AS holders
+      `SELECT j.id, j.error, j.paused, j.bytes_per_second, j.items_per_second, j.requests_in_flight,
+              (SELECT count(DISTINCT s.holder)::integer FROM magnetodb_backup.job_steps s WHERE s.job_id = j.id AND ${LEASED}) AS holders,
+              (SELECT count(DISTINCT s.holder)::integer FROM magnetodb_backup.jobs o JOIN magnetodb_backup.job_steps s ON s.job_id = o.id
+                WHERE o.state = 'running' AND o.kind = ANY($2) AND NOT o.paused AND o.bytes_per_second IS NULL AND o.items_per_second IS NULL
+                  AND o.requests_in_flight IS NULL AND s.lease_token IS NOT NULL AND ${LEASED}) AS sharers
          FROM magnetodb_backup.jobs j WHERE j.id = ANY($1)`,
-      [jobIds],
+      [jobIds, sharing],
     );
     return rows.map((row) => ({
       id: row.id,
       error: row.error,
       paused: row.paused,
       holders: row.holders,
-      rateLimit: {
-        ...(row.bytes_per_second === null ? {} : { bytesPerSecond: Number(row.bytes_per_second) }),
-        ...(row.items_per_second === null ? {} : { itemsPerSecond: Number(row.items_per_second) }),
-      },
+      sharers: row.sharers,
+      rateLimit: rateLimitOf(row),
     }));
   }
 

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { isRetryableDatabaseError, unavailableError } from '../database';
-import { DomainError, isDomainError, storableText } from '../kernel';
+import { DomainError, RequestPace, isDomainError, storableText } from '../kernel';
 import type { JobTelemetry, Logger, StepEnding } from '../telemetry';
 import { failPoint } from './fail-point';
 import type { JobControl } from './job-control';
 import type { JobError, JobHandler, Json, StepContext, StepOutcome, StepProgress } from './job-handler';
 import { viewOf } from './job-rows';
 import type { JobSettings } from './job-settings';
+import type { Limiter } from './limiter';
 import { ClaimedStep, LeaseLost, StepLedger } from './step-ledger';
 
 /** Why a step is stopped from outside. Only a stall counts as a failed attempt. */
@@ -23,6 +24,7 @@ export class StepRun implements StepContext {
   readonly payload: Json;
   readonly attempt: number;
   readonly signal: AbortSignal;
+  readonly pace: RequestPace;
   cursor: Json;
   /** Does it wait off its job's rate limit, for longer than another step should have to wait for its place? */
   waitsLong = false;
@@ -52,6 +54,7 @@ export class StepRun implements StepContext {
     this.attempts = step.attempts;
     this.signal = this.abortion.signal;
     this.deadline = claimedAt + settings.leaseMillis;
+    this.pace = this.paceOf(control);
   }
 
   get stopped(): boolean {
@@ -89,13 +92,44 @@ export class StepRun implements StepContext {
         this.stop('paused', new DomainError('ServiceUnavailable', 'the job is paused', { transient: true }));
         continue;
       }
-      const wait = paused ? this.settings.pauseYieldMillis : this.control.rate.delay(now);
+      const wait = paused ? this.settings.pauseYieldMillis : this.control.limiter.rate.delay(now);
       if (wait <= 0) break;
       this.waitsLong = !paused && wait >= this.settings.pauseYieldMillis;
       await this.control.wait(Math.min(Math.ceil(wait), this.settings.pollMillis), this.signal);
     }
     this.waitsLong = false;
-    this.control.rate.take(amount, performance.now());
+    this.control.limiter.rate.take(amount, performance.now());
+  }
+
+  private paceOf(control: JobControl): RequestPace {
+    return {
+      get requestBytes() {
+        return control.limiter.requestBytes;
+      },
+      get countsRequests() {
+        return control.limiter.countsRequests;
+      },
+      inTurn: async (request) => {
+        const limiter = await this.turn();
+        try {
+          return await request();
+        } finally {
+          limiter.end();
+        }
+      },
+    };
+  }
+
+  /** What has let a request in. */
+  private async turn(): Promise<Limiter> {
+    for (;;) {
+      this.signal.throwIfAborted();
+      this.lastSign = performance.now();
+      // Another one, if the job's limit was changed meanwhile.
+      const { limiter } = this.control;
+      if (limiter.begin()) return limiter;
+      await this.control.wait(this.settings.pollMillis, this.signal);
+    }
   }
 
   async commit(cursor: Json, progress: StepProgress, inTransaction?: (tx: EntityManager) => Promise<void>): Promise<void> {

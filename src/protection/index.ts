@@ -1,4 +1,5 @@
 export { BackupBeforeDropHandler } from './backup-before-drop.handler';
+export { BACKUP_BEFORE_DROP_JOB } from './drop-jobs';
 export { DROP_RECOVERY_OPTIONS, DropRecoveryOptions } from './drop-recovery';
 export { ProtectionModule } from './protection.module';
 export { ProjectSettingsEntity, TableSettingsEntity } from './settings.entity';

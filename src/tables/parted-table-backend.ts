@@ -1,6 +1,7 @@
 import { AttributeUpdates, DecodedItem, DomainError, Item, ItemBlock, Key, TableDescription, TableRef, TableSchema } from '../kernel';
 import { NativeTables } from './native-tables';
 import {
+  BackupLimit,
   BuildHandle,
   DroppingTable,
   KeyRange,
@@ -48,7 +49,7 @@ export interface TableBackendParts {
     putMany: TableBackend['putItems'];
   };
   readonly openTable: TableBackend['openTable'];
-  readonly ranges: { split: TableBackend['splitRanges']; read: TableBackend['readRange'] };
+  readonly ranges: { split: TableBackend['splitRanges']; read: TableBackend['readRange']; limit: TableBackend['backupLimit'] };
   readonly builds: {
     open: TableBackend['openBuild'];
     load: (build: BuildHandle, part: string, read: ReadBatches, signal: AbortSignal | undefined) => Promise<void>;
@@ -162,6 +163,10 @@ export class PartedTableBackend implements TableBackend {
       options.signal?.throwIfAborted();
       throw this.domainError(error);
     }
+  }
+
+  backupLimit(): BackupLimit | null {
+    return this.parts.ranges.limit();
   }
 
   openBuild(projectId: string, buildId: string, schema: TableSchema): Promise<BuildHandle> {

@@ -7,6 +7,7 @@ import {
   Item,
   ItemBlock,
   Key,
+  RequestPace,
   TableDescription,
   TableRef,
   TableSchema,
@@ -125,6 +126,15 @@ export interface ReadRangeOptions {
    * Verification of a build passes the second that loading used, so that both sides see the same items.
    */
   readonly expiryCutoff?: number;
+  /** Every page is asked for as this says. Default: at once. */
+  readonly pace?: RequestPace;
+}
+
+/** How much may be asked of a backend at once, over all processes. Undefined: any. */
+export interface BackupLimit {
+  readonly bytesPerSecond?: number;
+  /** Pages on their way. */
+  readonly requestsInFlight?: number;
 }
 
 /** A table under construction, seen by nobody. Plain JSON. */
@@ -242,6 +252,11 @@ export interface TableBackend {
    * dropped or swapped away meanwhile is `TableChanged`.
    */
   readRange(handle: TableHandle, range: KeyRange, options: ReadRangeOptions): AsyncIterable<ItemBlock>;
+  /**
+   * What all backups together may ask of it where nobody has said anything else, so that its other callers hardly feel them; null: as much as they can.
+   * Cheap: asked all the time.
+   */
+  backupLimit(): BackupLimit | null;
 
   // -- Restore --------------------------------------------------------------------------------------------
   /** Begins a build, or finds the one with this id again. */

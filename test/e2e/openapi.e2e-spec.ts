@@ -63,9 +63,9 @@ const PREFIXES = {
 };
 
 const MORE_BACKUP =
-  'delete_protection error paused progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable verification locked_milliseconds';
+  'delete_protection error paused rate_limit progress item_count size_bytes table_size_bytes format_version base_backup_id last_verified_at restorable verification locked_milliseconds';
 const PART = 'select exclude_attributes';
-const MORE_RESTORE = `error paused progress format format_reason items_restored items_left_out ${PART}`;
+const MORE_RESTORE = `error paused rate_limit progress format format_reason items_restored items_left_out ${PART}`;
 const KEYS = {
   spec: {
     backup: `id name table_id table_name status start_datetime finish_datetime strategy links ${MORE_BACKUP}`,

@@ -1,5 +1,5 @@
 import type { ChunkEntry } from '../../archive';
-import type { TableDigest } from '../../kernel';
+import type { RequestPace, TableDigest } from '../../kernel';
 
 /** A chunk that is stored and committed. */
 export interface CommittedChunk {
@@ -27,6 +27,8 @@ export interface CopyProgress {
   readonly cursor: string | undefined;
   readonly signal: AbortSignal;
   throttle(amount: { bytes: number; items: number }): Promise<void>;
+  /** Of requests to the table's backend. */
+  readonly pace: RequestPace;
   /** Fenced, in one transaction: the chunk counts from now on, and the step goes on behind `cursor`. */
   commitChunk(chunk: CommittedChunk, cursor: string): Promise<void>;
 }

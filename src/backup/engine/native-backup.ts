@@ -12,7 +12,7 @@ export async function copySnapshot(
   context: BackupContext,
   snapshot: NativeSnapshot,
   options: ChunkFormat & { readonly streams: number },
-  progress: Omit<CopyProgress, 'cursor'>,
+  progress: Omit<CopyProgress, 'cursor' | 'pace'>,
 ): Promise<void> {
   const failure = new AbortController();
   const signal = AbortSignal.any([progress.signal, failure.signal]);

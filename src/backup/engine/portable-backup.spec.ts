@@ -97,6 +97,7 @@ const copy = (): Promise<void> =>
     cursor: undefined,
     signal,
     throttle: () => Promise.resolve(),
+    pace: { requestBytes: undefined, countsRequests: false, inTurn: (request) => request() },
     commitChunk: async (chunk) => {
       log.push(`commit ${chunk.entry.name}`);
       ledger.committed.push(chunk);

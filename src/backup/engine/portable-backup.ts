@@ -92,8 +92,9 @@ export async function copyRange(
   format: ChunkFormat,
   progress: CopyProgress,
 ): Promise<void> {
-  const blockBytes = Math.min(format.chunkBytes, MAX_BLOCK_BYTES);
-  const blocks = context.backend.readRange(range.handle, range.range, { after: progress.cursor, signal: progress.signal, blockBytes, reuseMemory: true });
+  const { cursor: after, signal, pace } = progress;
+  const blockBytes = Math.min(format.chunkBytes, MAX_BLOCK_BYTES, pace.requestBytes ?? MAX_BLOCK_BYTES);
+  const blocks = context.backend.readRange(range.handle, range.range, { after, signal, blockBytes, reuseMemory: true, pace });
   await storeChunks(context, blocks, range.index, { ...format, encode: encodeChunk }, progress);
 }
 
@@ -103,7 +104,7 @@ export async function storeChunks(
   blocks: AsyncIterable<ItemBlock>,
   rangeIndex: number,
   format: ChunkFormat & { readonly encode: typeof encodeChunk },
-  progress: Omit<CopyProgress, 'cursor'>,
+  progress: Omit<CopyProgress, 'cursor' | 'pace'>,
 ): Promise<void> {
   const chunks = gatherChunks(blocks, format.chunkBytes, (block) =>
     progress.throttle({ bytes: block.lines.length, items: block.itemCount }),

@@ -65,6 +65,28 @@ const LinkModel = apiModel('Link', {
 export const ERROR_KEY = refTo(JobErrorModel, { ...OPTIONAL, description: 'After failure.' });
 export const PROGRESS_KEY = refTo(ProgressModel, { ...OPTIONAL, description: 'While the job runs.' });
 export const PAUSED_KEY: KeySchema = { type: 'boolean', ...OPTIONAL, description: 'True while the job is paused; else absent.' };
+const RATE_LIMITS: Record<string, KeySchema> = {
+  bytes_per_second: { type: 'integer', minimum: 1, ...OPTIONAL, description: 'Of items, before compression.', example: 10_000_000 },
+  items_per_second: { type: 'integer', minimum: 1, ...OPTIONAL },
+};
+const REQUESTS_IN_FLIGHT: KeySchema = {
+  type: 'integer',
+  minimum: 1,
+  ...OPTIONAL,
+  description: 'Requests for pages of items that are on their way to the table at once; each process that works on the backup may have one at least.',
+  example: 2,
+};
+const RateLimitModel = apiModel('RateLimit', {
+  ...RATE_LIMITS,
+  requests_in_flight: REQUESTS_IN_FLIGHT,
+  shared: {
+    type: 'boolean',
+    ...OPTIONAL,
+    description: 'True: the deployment’s limit, which all backups without one of their own share; else absent.',
+  },
+});
+export const RATE_LIMIT_KEY = refTo(RateLimitModel, { ...OPTIONAL, description: 'What limits the unfinished job; absent if nothing does.' });
+
 export function linksKey(other: string): KeySchema {
   return listOf(LinkModel, { description: `\`self\` and \`${other}\`.` });
 }
@@ -146,6 +168,7 @@ function backupKeys(dialect: Dialect): Record<string, KeySchema> {
     links: linksKey('location'),
     error: ERROR_KEY,
     paused: PAUSED_KEY,
+    rate_limit: RATE_LIMIT_KEY,
     progress: PROGRESS_KEY,
     item_count: {
       type: 'integer',
@@ -224,28 +247,28 @@ export const ACCESS_BODY = {
   },
 } as const;
 
-const JOB_CHANGE_KEYS: Record<string, KeySchema> = {
-  // Written out here: a reference beside `nullable` would not admit null.
-  rate_limit: {
-    type: 'object',
-    nullable: true,
-    selfRequired: false,
-    additionalProperties: false,
-    description: 'At least one of the two; null removes the limit.',
-    properties: {
-      bytes_per_second: { type: 'integer', minimum: 1, example: 10_000_000 },
-      items_per_second: { type: 'integer', minimum: 1 },
+/** @param limits that the job heeds */
+function jobChangeKeys(limits: Record<string, KeySchema>): Record<string, KeySchema> {
+  return {
+    // Written out here: a reference beside `nullable` would not admit null.
+    rate_limit: {
+      type: 'object',
+      nullable: true,
+      selfRequired: false,
+      additionalProperties: false,
+      description: 'At least one of them; null removes the limit that the job has of its own.',
+      properties: limits,
     },
-  },
-  paused: { type: 'boolean', ...OPTIONAL },
-};
+    paused: { type: 'boolean', ...OPTIONAL },
+  };
+}
 const PROTECTION_KEY: KeySchema = {
   type: 'boolean',
   ...OPTIONAL,
   description: 'True: the backup cannot be deleted until this is set to false.',
 };
-const JobChangeModel = apiModel('JobChange', JOB_CHANGE_KEYS);
-const BackupChangeModel = apiModel('BackupChange', { ...JOB_CHANGE_KEYS, delete_protection: PROTECTION_KEY });
+const JobChangeModel = apiModel('JobChange', jobChangeKeys(RATE_LIMITS));
+const BackupChangeModel = apiModel('BackupChange', { ...jobChangeKeys({ ...RATE_LIMITS, requests_in_flight: REQUESTS_IN_FLIGHT }), delete_protection: PROTECTION_KEY });
 
 /** The models of the calls on backups, in one dialect. */
 export interface BackupModels {

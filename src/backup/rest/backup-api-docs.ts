@@ -92,7 +92,8 @@ export function backupCallDocs(dialect: Dialect): Record<BackupCall, CallDoc> {
         model: models.backupChange,
         examples: {
           limit: { rate_limit: { bytes_per_second: 10_000_000 } },
-          'no limit': { rate_limit: null },
+          'few requests at once': { rate_limit: { requests_in_flight: 1 } },
+          'no limit of its own': { rate_limit: null },
           pause: { paused: true },
           resume: { paused: false },
           protect: { delete_protection: true },

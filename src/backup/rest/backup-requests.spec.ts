@@ -1,5 +1,5 @@
 import { DomainError } from '../../kernel';
-import { parseBackupList, parseCreateBackup, parseDeleteBackup, parseJobChange } from './backup-requests';
+import { parseBackupChange, parseBackupList, parseCreateBackup, parseDeleteBackup, parseJobChange } from './backup-requests';
 import { deployedDialect, specDialect } from './dialect';
 
 function refusal(work: () => unknown): string {
@@ -107,10 +107,24 @@ describe('parseJobChange', () => {
     [{ rate_limit: { items_per_second: null } }],
     [{ rate_limit: { items_per_second: 2 ** 53 } }],
     [{ rate_limit: { foo: 1 } }],
+    // A restore sends as much as the table's backend answers soon.
+    [{ rate_limit: { requests_in_flight: 1 } }],
     [{ status: 'CREATED' }],
     [[]],
   ])('refuses %j', (body) => {
     expect(refusal(() => parseJobChange(body))).not.toBe('');
+  });
+});
+
+describe('parseBackupChange', () => {
+  it('reads how many requests may be on their way, too', () => {
+    const limit = { rate_limit: { requests_in_flight: 3, bytes_per_second: 5 } };
+    expect(parseBackupChange(limit)).toEqual({ job: { rateLimit: { requestsInFlight: 3, bytesPerSecond: 5 } }, deleteProtection: undefined });
+    expect(parseBackupChange({ rate_limit: { requests_in_flight: 1 } }).job).toEqual({ rateLimit: { requestsInFlight: 1 } });
+  });
+
+  it.each([0, 1.5, '1', null, 2 ** 53])('refuses %j requests', (requests) => {
+    expect(refusal(() => parseBackupChange({ rate_limit: { requests_in_flight: requests } }))).toMatch(/"requests_in_flight"/);
   });
 });
 

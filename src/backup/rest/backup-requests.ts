@@ -31,9 +31,10 @@ export interface JobChange {
   readonly rateLimit?: RateLimit | null;
 }
 
+/** Of a restore. */
 export function parseJobChange(body: unknown): JobChange {
   const fields = readObject(body, 'The body', ['rate_limit', 'paused']);
-  const change = readJobChange(fields);
+  const change = readJobChange(fields, RATES);
   if (change === undefined) throw validationError('The body must have "rate_limit" or "paused".');
   return change;
 }
@@ -48,30 +49,37 @@ export interface BackupChange {
 
 export function parseBackupChange(body: unknown): BackupChange {
   const fields = readObject(body, 'The body', ['rate_limit', 'paused', 'delete_protection']);
-  const change = { job: readJobChange(fields), deleteProtection: readBoolean(fields, 'delete_protection') };
+  const change = { job: readJobChange(fields, [...RATES, 'requests_in_flight']), deleteProtection: readBoolean(fields, 'delete_protection') };
   if (change.job === undefined && change.deleteProtection === undefined)
     throw validationError('The body must have "rate_limit", "paused" or "delete_protection".');
   return change;
 }
 
-function readJobChange(fields: JsonBody): JobChange | undefined {
+const RATES = ['bytes_per_second', 'items_per_second'] as const;
+
+type Limit = (typeof RATES)[number] | 'requests_in_flight';
+
+function readJobChange(fields: JsonBody, limits: readonly Limit[]): JobChange | undefined {
   const paused = readBoolean(fields, 'paused');
-  const rateLimit = parseRateLimit(valueOf(fields, 'rate_limit'));
+  const rateLimit = parseRateLimit(valueOf(fields, 'rate_limit'), limits);
   if (paused === undefined && rateLimit === undefined) return undefined;
   return { ...(paused === undefined ? {} : { paused }), ...(rateLimit === undefined ? {} : { rateLimit }) };
 }
 
-function parseRateLimit(value: unknown): RateLimit | null | undefined {
+/** @param known the limits that the job heeds */
+function parseRateLimit(value: unknown, known: readonly Limit[]): RateLimit | null | undefined {
   if (value === undefined || value === null) return value;
-  const limits = readObject(value, '"rate_limit"', ['bytes_per_second', 'items_per_second']);
+  const limits = readObject(value, '"rate_limit"', known);
   const bytesPerSecond = readInteger(limits, 'bytes_per_second', 1);
   const itemsPerSecond = readInteger(limits, 'items_per_second', 1);
-  if (bytesPerSecond === undefined && itemsPerSecond === undefined) {
-    throw validationError('"rate_limit" must have "bytes_per_second" or "items_per_second", or be null.');
+  const requestsInFlight = readInteger(limits, 'requests_in_flight', 1);
+  if (bytesPerSecond === undefined && itemsPerSecond === undefined && requestsInFlight === undefined) {
+    throw validationError(`"rate_limit" must have ${known.map((name) => `"${name}"`).join(' or ')}, or be null.`);
   }
   return {
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     ...(itemsPerSecond === undefined ? {} : { itemsPerSecond }),
+    ...(requestsInFlight === undefined ? {} : { requestsInFlight }),
   };
 }
 

@@ -36,6 +36,7 @@ const running: JobProgress = {
   state: 'running',
   stage: 'copy',
   paused: false,
+  rateLimit: null,
   itemsDone: 25,
   bytesDone: 1000,
   stepsDone: 1,
@@ -138,6 +139,13 @@ describe('presentBackup', () => {
     const shown = presentBackup({ backup: backup({ itemsEstimate }), progress: { ...running, ...change } }, spec);
     expect(shown['progress']).toMatchObject({ phase: 'copy' });
     expect(shown['progress']).not.toHaveProperty('eta_seconds');
+  });
+
+  it('shows what limits the job, and whether it shares that', () => {
+    const shown = (rateLimit: JobProgress['rateLimit']): unknown => presentBackup({ backup: backup(), progress: { ...running, rateLimit } }, spec)['rate_limit'];
+    expect(shown({ bytesPerSecond: 8, requestsInFlight: 2, shared: true })).toEqual({ bytes_per_second: 8, requests_in_flight: 2, shared: true });
+    expect(shown({ itemsPerSecond: 3, shared: false })).toEqual({ items_per_second: 3 });
+    expect(presentBackup({ backup: backup(), progress: running }, spec)).not.toHaveProperty('rate_limit');
   });
 
   it('shows no progress while the job waits in the queue', () => {

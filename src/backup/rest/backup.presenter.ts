@@ -2,7 +2,7 @@ import { JobProgress } from '../../jobs';
 import { BackupEntity } from '../backup.entity';
 import { AnswerContext } from './answer-context';
 import { Dialect } from './dialect';
-import { Answer, present, presentLastId, presentPaused, presentProgress, presentTime } from './presenting';
+import { Answer, present, presentLastId, presentPaused, presentProgress, presentRateLimit, presentTime } from './presenting';
 
 /** A backup with what its running job says. */
 export interface BackupView {
@@ -31,6 +31,7 @@ export function presentBackup({ backup, progress }: BackupView, { dialect, base,
     ],
     error: backup.error,
     paused: presentPaused(progress),
+    rate_limit: presentRateLimit(progress),
     progress: presentBackupProgress(backup, progress, now),
     ...presentContents(backup, dialect),
   });

@@ -38,6 +38,19 @@ export function presentProgress(
   });
 }
 
+/** What limits an unfinished job; absent if nothing does. */
+export function presentRateLimit(job: JobProgress | undefined): Answer | undefined {
+  const limit = job?.rateLimit;
+  return limit
+    ? present({
+        bytes_per_second: limit.bytesPerSecond,
+        items_per_second: limit.itemsPerSecond,
+        requests_in_flight: limit.requestsInFlight,
+        shared: limit.shared ? true : undefined,
+      })
+    : undefined;
+}
+
 /** True while somebody has paused the job; else absent. */
 export function presentPaused(job: JobProgress | undefined): true | undefined {
   return job?.paused === true ? true : undefined;

@@ -17,6 +17,7 @@ import {
   modelsOf,
   pageQueries,
   PAUSED_KEY,
+  RATE_LIMIT_KEY,
   PROGRESS_KEY,
   PROJECT_PARAM,
   refTo,
@@ -104,6 +105,7 @@ function restoreKeys(dialect: Dialect): Record<string, KeySchema> {
     },
     error: ERROR_KEY,
     paused: PAUSED_KEY,
+    rate_limit: RATE_LIMIT_KEY,
     progress: PROGRESS_KEY,
   };
 }
@@ -267,7 +269,7 @@ export function restoreCallDocs(dialect: Dialect): Record<RestoreCall, CallDoc> 
         model: modelsOf(dialect).jobChange,
         examples: {
           limit: { rate_limit: { items_per_second: 20_000 } },
-          'no limit': { rate_limit: null },
+          'no limit of its own': { rate_limit: null },
           pause: { paused: true },
           resume: { paused: false },
         },

@@ -1,4 +1,4 @@
-import { Answer, AnswerContext, present, presentLastId, presentPaused, presentProgress, presentTime } from '../../backup';
+import { Answer, AnswerContext, present, presentLastId, presentPaused, presentProgress, presentRateLimit, presentTime } from '../../backup';
 import { isoTime, schemaToJson } from '../../kernel';
 import { JobProgress } from '../../jobs';
 import { RestorePart } from '../engine/part';
@@ -34,6 +34,7 @@ export function presentRestore({ restore, progress }: RestoreView, { dialect, ba
     items_left_out: restore.itemsLeftOut,
     error: restore.error,
     paused: presentPaused(progress),
+    rate_limit: presentRateLimit(progress),
     progress: restore.status === 'RESTORING' ? presentProgress(progress, restore.itemsTotal, now) : undefined,
   });
 }

@@ -1,6 +1,7 @@
 import { TableRef } from '../../kernel';
 import { PartedTableBackend } from '../parted-table-backend';
 import { KeyRange, ReadRangeOptions, SplitOptions, TableBackend, TableHandle } from '../table-backend';
+import { backupLimit } from './backup-limit';
 import { DriverBlockPages } from './block-pages';
 import { Builds } from './builds';
 import { BulkWriter } from './bulk-writer';
@@ -75,6 +76,7 @@ function backendOf(services: Services): TableBackend {
     ranges: {
       split: (handle: TableHandle, options: SplitOptions) => splitter.split(handle, options),
       read: (handle: TableHandle, range: KeyRange, options: ReadRangeOptions) => reader.read(handle, range, options),
+      limit: () => backupLimit(session.ring.size),
     },
     builds: new Builds(services, tables, reader, locks),
     merges: new Merges(services),

@@ -21,6 +21,8 @@ export interface CassandraTableBackendOptions {
   readonly clock?: Clock;
   /** A call to the cluster that takes longer ends in `ServiceUnavailable`. Milliseconds, default 12,000. */
   readonly requestTimeoutMillis?: number;
+  /** A node that has not let a connection in for so long is taken for away. Milliseconds, default 5,000. */
+  readonly connectTimeoutMillis?: number;
   /**
    * The cluster's own `write_request_timeout`: for so long after the end of a process a write of it may still land. Milliseconds, default
    * 2,000.
@@ -51,6 +53,7 @@ export function resolveOptions(options: CassandraTableBackendOptions): ResolvedO
     replication: options.replication ?? { class: 'NetworkTopologyStrategy', [options.dataCenter]: 3 },
     clock: options.clock ?? systemClock,
     requestTimeoutMillis: options.requestTimeoutMillis ?? 12_000,
+    connectTimeoutMillis: options.connectTimeoutMillis ?? 5_000,
     clusterWriteTimeoutMillis: options.clusterWriteTimeoutMillis ?? 2_000,
     frameLane: options.frameLane ?? true,
   };

@@ -41,7 +41,7 @@ export class RangeReader {
     const content = await this.services.contents.requireReadable(handle.generation);
     const start = bound(options.after ?? range.start, content.layout);
     const end = bound(range.end, content.layout);
-    const steady = this.steadyPages({ content, digestOnly, blockBytes, cutoff }, signal);
+    const steady = this.steadyPages({ content, digestOnly, blockBytes, cutoff }, options);
     try {
       for await (const { blocks } of steady.pages(start, end)) {
         signal?.throwIfAborted();
@@ -58,13 +58,13 @@ export class RangeReader {
     }
   }
 
-  private steadyPages(request: BlockRequest, signal: AbortSignal | undefined): SteadyPages<BlockPage> {
+  private steadyPages(request: BlockRequest, { signal, pace }: ReadRangeOptions): SteadyPages<BlockPage> {
     const { session } = this.services;
     const { layout, generation } = request.content;
     const { keyspace = '' } = parseGeneration(generation) ?? {};
     const services = {
       layout,
-      read: (ask: PageAsk) => this.blockPages.read(request, ask),
+      read: (ask: PageAsk) => (pace ? pace.inTurn(() => this.blockPages.read(request, { ...ask, ahead: !pace.countsRequests })) : this.blockPages.read(request, ask)),
       partitions: (where: string, params: Values) => partitionsOf(session, layout, where, params),
       tokenOf: (hash: Buffer) => session.ring.tokenOf(hash),
       replicas: (token: bigint) => session.ring.replicas(keyspace, token),

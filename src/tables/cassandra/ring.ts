@@ -15,6 +15,11 @@ export class Ring {
     private readonly dataCenter: string,
   ) {}
 
+  /** Nodes of the data centre that are up. */
+  get size(): number {
+    return this.near().length;
+  }
+
   /** The last tokens of the ring's token ranges, ascending. */
   ends(): bigint[] {
     const ends = [...this.client.metadata.getTokenRanges()].map(({ end }) => BigInt(end.toString()));

@@ -32,7 +32,6 @@ export interface Swap {
   readonly row: types.Row | undefined;
 }
 
-const CONNECT_MILLIS = 5_000;
 const AGREEMENT_SECONDS = 30;
 
 /** Coordinators date the writes: their clocks also date lightweight transactions. (The typings lack null.) */
@@ -62,7 +61,7 @@ export class Session {
       encoding: { map: Map, set: Set },
       policies: SERVER_TIMESTAMPS,
       protocolOptions: { port: options.port, maxSchemaAgreementWaitSeconds: AGREEMENT_SECONDS },
-      socketOptions: { connectTimeout: CONNECT_MILLIS, readTimeout: options.requestTimeoutMillis },
+      socketOptions: { connectTimeout: options.connectTimeoutMillis, readTimeout: options.requestTimeoutMillis },
       queryOptions: { consistency: this.consistency, serialConsistency: this.serialConsistency, prepare: true },
     });
     this.ring = new Ring(this.client, options.dataCenter);
@@ -155,8 +154,8 @@ export class Session {
 
   /** How a lane beside the driver reaches the nodes, and reads from them. */
   get laneOptions(): LaneOptions {
-    const { credentials, tls, requestTimeoutMillis } = this.options;
-    return { credentials, tls, connectMillis: CONNECT_MILLIS, requestMillis: requestTimeoutMillis, consistency: this.consistency };
+    const { credentials, tls, requestTimeoutMillis, connectTimeoutMillis } = this.options;
+    return { credentials, tls, connectMillis: connectTimeoutMillis, requestMillis: requestTimeoutMillis, consistency: this.consistency };
   }
 
   get requestTimeoutMillis(): number {

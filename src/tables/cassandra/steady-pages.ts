@@ -17,6 +17,8 @@ export interface PageAsk {
   readonly pageState: string | undefined;
   /** Undefined: any. */
   readonly node: Host | undefined;
+  /** May the page behind it be asked for before anybody wants it? Default true. */
+  readonly ahead?: boolean;
 }
 
 /** What every page says of itself. */

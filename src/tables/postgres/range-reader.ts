@@ -101,13 +101,14 @@ export class RangeReader {
       cutoff: options.expiryCutoff ?? expiryCutoff(this.services),
       signal: stop.signal,
     };
+    const inTurn = (page: () => Promise<ReadPage>): Promise<ReadPage> => (options.pace ? options.pace.inTurn(page) : page());
     let ahead: Promise<ReadPage> | undefined;
     try {
       options.signal?.throwIfAborted();
-      ahead = this.firstPage(read, range, options);
+      ahead = inTurn(() => this.firstPage(read, range, options));
       while (ahead) {
         const page: ReadPage = await ahead;
-        ahead = page.next?.();
+        ahead = page.next && inTurn(page.next);
         // Whoever awaits it hears of its failure; until then it must not count as unheard.
         ahead?.catch(() => undefined);
         if (page.block.itemCount > 0) yield page.block;
@@ -120,6 +121,11 @@ export class RangeReader {
         await ahead.catch(() => undefined);
       }
     }
+  }
+
+  /** PostgreSQL reads what it has in memory or in one sweep over its disk: backups are not slowed down unless somebody says so. */
+  limit(): null {
+    return null;
   }
 
   private firstPage(read: RangeRead, range: KeyRange, options: ReadRangeOptions): Promise<ReadPage> {

@@ -264,6 +264,25 @@ export function describeBackups(make: MakeHarness): void {
       await backend.ping();
     });
 
+    it('asks for each page in its turn, and hands out none before', async () => {
+      const { backend } = harness();
+      const ref = await freshTable(backend);
+      await put(backend, ref, plainItems(400));
+      const handle = await backend.openTable(ref);
+      let pages = 0;
+      const inTurn = async <T>(request: () => Promise<T>): Promise<T> => {
+        const page = await request();
+        pages++;
+        return page;
+      };
+      let blocks = 0;
+      for await (const _block of backend.readRange(handle, wholeRange, { ...SMALL_BLOCKS, pace: { requestBytes: undefined, countsRequests: true, inTurn } })) {
+        expect(++blocks).toBeLessThanOrEqual(pages);
+      }
+      expect(blocks).toBeGreaterThan(3);
+      for (const each of Object.values(backend.backupLimit() ?? {})) expect(each).toBeGreaterThan(0);
+    });
+
     it('notices that the table was dropped, or replaced, and never mixes', async () => {
       const { backend } = harness();
       const changed = code('TableChanged');

@@ -24,7 +24,7 @@ module.exports = [
     ['dropped-table-unexplained', 'a table dropped during its backup is TableChanged', "if (!isDomainError(error, 'TableNotExistsException')) throw error;", 'throw error;', 'once all of it was read'],
   ]),
   ...rows('src/jobs/step-run.ts', TABLES, [
-    ['limits-of-jobs-ignored', 'a rate limit bounds a running backup', '    this.control.rate.take(amount, performance.now());\n', '', 'stores one chunk, and waits'],
+    ['limits-of-jobs-ignored', 'a rate limit bounds a running backup', '    this.control.limiter.rate.take(amount, performance.now());\n', '', 'stores one chunk, and waits'],
   ]),
   ...rows('src/database/database-error.interceptor.ts', OUTAGE, [
     ['outage-as-a-defect', 'a database that is away is 503', 'throw unavailableError(error) ?? error;', 'throw error;', 'is told by 503'],

@@ -24,7 +24,7 @@ module.exports = [
     ['permanent-tried-again', 'a permanent error ends a job at once', '!transient || this.attempts', 'this.attempts', 'fails at once on a permanent error'],
     ['unknown-error-shown', 'what an unknown error says stays inside', "message: 'an internal error, which the log of the service explains'", 'message: String(error)', 'hides what an unknown error says'],
     ['pause-ignored', 'a paused job pauses', 'const paused = this.control.paused && !this.step.cleanup;', 'const paused = false;', 'pauses at the next throttle'],
-    ['rate-ignored', 'a rate limit is kept', '    this.control.rate.take(amount, performance.now());\n', '', 'keeps to the rate limit'],
+    ['rate-ignored', 'a rate limit is kept', '    this.control.limiter.rate.take(amount, performance.now());\n', '', 'keeps to the rate limit'],
     ['drain-counts-an-attempt', 'draining is no failure', "if (reason === 'failing' || reason === 'draining' ||", "if (reason === 'failing' ||", 'drains: gives its steps back'],
   ]),
   ...rows('src/jobs/step-ledger.ts', RUNNER, [

@@ -129,7 +129,7 @@ describe('the lane of frames', () => {
     return lane;
   }
 
-  const ask = (more: { fetchSize?: number; pageState?: string } = {}) => ({ slice: tokenSlice(layout, { token: -5n }, { token: 7n }), fetchSize: 10, pageState: undefined, node: host, ...more });
+  const ask = (more: { fetchSize?: number; pageState?: string; ahead?: boolean } = {}) => ({ slice: tokenSlice(layout, { token: -5n }, { token: 7n }), fetchSize: 10, pageState: undefined, node: host, ...more });
   const linesOf = ({ blocks }: BlockPage): string => blocks.map(({ lines }) => lines.toString()).join('');
   const line = (hash: string): string => `{"Item":{"h":{"S":"${hash}"}}}\n`;
 
@@ -185,6 +185,17 @@ describe('the lane of frames', () => {
     await expect(lane.read(REQUEST, ask({ pageState: hex('4') }))).rejects.toBeInstanceOf(errors.ResponseError);
     expect(linesOf(await lane.read(REQUEST, ask({ pageState: hex('4'), fetchSize: 2 })))).toBe(line('d'));
     expect(node.executed).toHaveLength(5);
+  });
+
+  it('asks for no page ahead where requests are counted', async () => {
+    const lane = laneOf();
+    const hex = (state: string): string => Buffer.from(state).toString('hex');
+    node.replies = [result(page('2', 'a')), result(page('3', 'b')), result(page('4', 'c')), result(page('5', 'd'))];
+    await lane.read(REQUEST, ask());
+    await lane.read(REQUEST, ask({ pageState: hex('2'), ahead: false }));
+    // Had it asked for the third by itself, this one would be that answer, and there would be four.
+    expect(linesOf(await lane.read(REQUEST, ask({ pageState: hex('other'), ahead: false })))).toBe(line('c'));
+    expect(node.executed).toHaveLength(3);
   });
 
   it('logs in with a password, and leaves a node that it cannot enter to the driver', async () => {

@@ -69,12 +69,12 @@ export class FrameBlockPages implements BlockPages {
     if (this.lane && isArrayBuffer(buffer) && buffer.byteLength >= WORTH_KEEPING && this.spares.length < MOST_SPARES) this.spares.push(buffer);
   }
 
-  private ask(request: BlockRequest, { slice, fetchSize, pageState }: PageAsk, address: string): Promise<LanePage> {
+  private ask(request: BlockRequest, { slice, fetchSize, pageState, ahead = true }: PageAsk, address: string): Promise<LanePage> {
     const { content, digestOnly, blockBytes, cutoff } = request;
     const { schema, cqlName, indexRows } = content.layout;
     const id = this.nextId++;
     const message: LaneRequest = {
-      ...{ id, address, schema, cqlName, indexRows, digestOnly, blockBytes, cutoff, fetchSize, pageState },
+      ...{ id, address, schema, cqlName, indexRows, digestOnly, blockBytes, cutoff, fetchSize, pageState, ahead },
       where: slice.where,
       values: slice.params.map(valueBytes),
       spares: this.spares.splice(0),

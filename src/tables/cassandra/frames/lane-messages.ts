@@ -22,6 +22,8 @@ export interface LaneRequest extends LineOptions {
   readonly values: readonly Uint8Array[];
   readonly fetchSize: number;
   readonly pageState: string | undefined;
+  /** May the page behind it be asked for before anybody wants it? */
+  readonly ahead: boolean;
   /** Memory of earlier lines that nobody looks at any more. */
   readonly spares: readonly ArrayBuffer[];
 }

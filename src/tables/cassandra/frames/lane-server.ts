@@ -70,7 +70,7 @@ export class LaneServer {
     return connection.execute(query, execution, (frame) => {
       const head = pageHeadOf(frame);
       const next = head.pageState?.toString('hex');
-      if (next !== undefined && pageState !== undefined) this.readAhead({ ...request, pageState: next });
+      if (next !== undefined && pageState !== undefined && request.ahead) this.readAhead({ ...request, pageState: next });
       return { ...lines.encode(frame.body, head, request), pageState: next };
     });
   }
