@@ -23,6 +23,7 @@ module.exports = {
       },
     ],
   },
+  runtime: '<rootDir>/test/setup/shared-scripts.js',
   testSequencer: '<rootDir>/test/setup/heavy-first.js',
   globalSetup: '<rootDir>/test/setup/global-setup.js',
   setupFilesAfterEnv: ['<rootDir>/test/setup/second-try.js'],
