@@ -13,9 +13,12 @@ const SERVICES = resolve('test/services/openstack');
 const PIECE_BYTES = 16 * MIB;
 /** What `swift upload` does at once by itself. */
 const PARALLEL = 10;
+/** Chunks that two processes store at once, with the steps that each works on unless told otherwise. */
+const CHUNKS = 4;
 
 interface Upload {
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly peakMiB: number;
 }
 
@@ -39,35 +42,47 @@ export async function benchSwift(quick: boolean, stops: Stops): Promise<string> 
   const child = join(__dirname, `swift-upload${extname(__filename)}`);
   const ours = async (file: string, parallel: number): Promise<Upload> =>
     JSON.parse(await run(process.execPath, [...process.execArgv, child, server, file, String(PIECE_BYTES), String(parallel), `ours${container++}`])) as Upload;
-  const theirs = async (file: string): Promise<Upload> => {
+  const client = async (...args: string[]): Promise<Upload> => {
     const began = performance.now();
+    const said = await run('bash', ['-c', '"$@" && times', 'bash', join(python, 'bin/swift'), ...args]);
+    return { seconds: (performance.now() - began) / 1000, cpuSeconds: cpuSecondsOf(said), peakMiB: 0 };
+  };
+  const theirs = (file: string): Promise<Upload> => {
     const user = ['-A', `${server}/auth/v1.0`, '-U', 'test:tester', '-K', 'testing'];
-    await run(join(python, 'bin/swift'), [...user, 'upload', '--segment-size', String(PIECE_BYTES), '--object-name', 'file', `theirs${container++}`, file]);
-    return { seconds: (performance.now() - began) / 1000, peakMiB: 0 };
+    return client(...user, 'upload', '--segment-size', String(PIECE_BYTES), '--object-name', 'file', `theirs${container++}`, file);
   };
   const measured: Record<'objects' | 'segments' | 'theirs', Upload[]> = { objects: [], segments: [], theirs: [] };
-  const memory = await ours(small ?? '', PARALLEL);
+  const start = await client('--version');
+  const memory = await ours(small ?? '', CHUNKS);
   for (let round = 0; round < rounds; round++) {
     measured.theirs.push(await theirs(large ?? ''));
-    measured.objects.push(await ours(large ?? '', PARALLEL));
+    measured.objects.push(await ours(large ?? '', CHUNKS));
     measured.segments.push(await ours(large ?? '', 0));
   }
   const speed = (uploads: Upload[]): number => largeMiB / median(uploads.map(({ seconds }) => seconds));
   const line = (what: string, uploads: Upload[]): string => {
     const peak = Math.max(...uploads.map(({ peakMiB }) => peakMiB));
-    return `| ${what} | ${speed(uploads).toFixed(0)} MiB/s | ${(speed(uploads) / speed(measured.theirs)).toFixed(2)} | ${peak === 0 ? '' : `${peak.toFixed(0)} MiB`} |`;
+    const cpuSeconds = median(uploads.map((upload) => upload.cpuSeconds));
+    const ofTheirs = speed(uploads) / speed(measured.theirs);
+    return `| ${what} | ${speed(uploads).toFixed(0)} MiB/s | ${ofTheirs.toFixed(2)} | ${cpuSeconds.toFixed(2)} s | ${peak === 0 ? '' : `${peak.toFixed(0)} MiB`} |`;
   };
   return [
     `Upload of ${largeMiB} MiB of random bytes to one Swift on this machine (${cpus().length} cores, load ${(loadavg()[0] ?? 0).toFixed(1)}), medians of ${rounds}, in turns:`,
     '',
-    '| | speed | of theirs | peak memory |',
-    '|---|---|---|---|',
+    '| | speed | of theirs | processor | peak memory |',
+    '|---|---|---|---|---|',
     line(`\`swift upload\`, segments of 16 MiB, ${PARALLEL} at once`, measured.theirs),
-    line(`ours, objects of 16 MiB, ${PARALLEL} at once (as chunks go)`, measured.objects),
-    line('ours, one object in segments of 16 MiB, one after the other', measured.segments),
+    line(`ours, objects of 16 MiB, ${CHUNKS} at once (as chunks go)`, measured.objects),
+    line('ours, one object in segments of 16 MiB', measured.segments),
     '',
-    `Peak memory with ${smallMiB} MiB instead, ${PARALLEL} at once: ${memory.peakMiB.toFixed(0)} MiB.`,
+    `Peak memory with ${smallMiB} MiB instead, ${CHUNKS} at once: ${memory.peakMiB.toFixed(0)} MiB. Of the time of \`swift upload\`, ${start.seconds.toFixed(1)} s (${start.cpuSeconds.toFixed(1)} s of the processor) are its start.`,
   ].join('\n');
+}
+
+/** Of what has run below a shell, as its `times` tells in the last line: `0m1.050s 0m0.280s`. */
+function cpuSecondsOf(said: string): number {
+  const line = said.split('\n').at(-1) ?? '';
+  return [...line.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
 }
 
 async function randomFile(path: string, mebibytes: number): Promise<string> {
