@@ -7,7 +7,7 @@ import { DEMO_PROJECT, Deployment } from '../demo/deployment';
 import { EmbeddedServer } from '../src/database';
 import { throwFramesAway } from './cassandra-frames';
 import { BenchNode, PeerRun, Peers, cpuSeconds } from './cassandra-node';
-import { CassandraReport, Turn, summarise } from './cassandra-report';
+import { CassandraReport, Neighbours, Turn, summarise } from './cassandra-report';
 import { BenchRequest } from './command-line';
 import { say, withGateway } from './gateway';
 import { Latency, measureGetItem } from './latency';
@@ -17,7 +17,9 @@ import { Stops, started } from './stops';
 import { BenchTable, generatedTable } from './tables';
 
 const GET_ITEMS_PER_SECOND = 100;
-const IDLE_SECONDS = 10;
+const IDLE_SECONDS = 20;
+/** How fast we can be is measured without the limit that backups have by default. */
+const FULL_SPEED = { BACKUP_BYTES_PER_SECOND: '0', BACKUP_REQUESTS_IN_FLIGHT: '0' };
 const SMALL_ITEMS = 100_000;
 /** Calls of bulk_load at a time. */
 const LOADERS = 4;
@@ -35,12 +37,12 @@ interface Sizes {
 
 /**
  * `npm run bench -- cassandra`: a table in MagnetoDB's layout, backed up and restored by us, DSBulk and cqlsh COPY in turns, beside the reading of raw frames that
- * are thrown away; peak memory at two or three sizes; latency of get_item.
+ * are thrown away; peak memory at two or three sizes; latency of get_item, idle, during a backup under the default limit, and at full speed.
  * @param stops gets what an interrupted bench must stop, last things first
  */
 export async function benchCassandra({ quick, only, rounds, items, large }: BenchRequest, stops: Stops): Promise<CassandraReport> {
   const sizes: Sizes = { items: items ?? (quick ? 20_000 : 1_000_000), rounds: rounds ?? (quick ? 1 : 3), largeItems: large ?? 0, parts: only };
-  say('Starting Cassandra and PostgreSQL, and fetching DSBulk and cqlsh if they are not there');
+  say('Starting Cassandra and PostgreSQL');
   const node = await started(stops, BenchNode.start());
   const database = await started(stops, EmbeddedServer.start({ dataDir: join(node.folder, 'postgres') }));
   return new CassandraBench(node, database.url, stops, sizes).run();
@@ -62,9 +64,8 @@ class CassandraBench {
 
   async run(): Promise<CassandraReport> {
     const loadBefore = loadavg()[0] ?? 0;
-    await this.peers.prepare();
     const loadPerSecond = await this.load(this.table);
-    const { reads, writes } = await this.speeds();
+    const { reads, writes } = this.has('reads') || this.has('writes') ? await this.speeds() : { reads: [], writes: [] };
     const memory = [];
     const { items: whole, largeItems } = this.sizes;
     if (this.has('memory')) for (const items of new Set([Math.min(SMALL_ITEMS, whole), whole, ...(largeItems === 0 ? [] : [largeItems])])) {
@@ -79,8 +80,8 @@ class CassandraBench {
     return this.sizes.parts.includes(part);
   }
 
-  private withGateway<T>(work: (gateway: Deployment, api: ApiClient) => Promise<T>): Promise<T> {
-    return withGateway({ DATABASE_URL: this.databaseUrl, ...this.node.settings }, this.stops, work);
+  private withGateway<T>(work: (gateway: Deployment, api: ApiClient) => Promise<T>, env: Readonly<Record<string, string>> = FULL_SPEED): Promise<T> {
+    return withGateway({ DATABASE_URL: this.databaseUrl, ...this.node.settings, ...env }, this.stops, work);
   }
 
   private load(table: BenchTable): Promise<number> {
@@ -97,7 +98,9 @@ class CassandraBench {
   }
 
   /** In turns, on one gateway; what others load is dropped again. */
-  private speeds(): Promise<{ reads: Turn[]; writes: Turn[] }> {
+  private async speeds(): Promise<{ reads: Turn[]; writes: Turn[] }> {
+    say('Fetching DSBulk and cqlsh if they are not there');
+    await this.peers.prepare();
     return this.withGateway(async (gateway, api) => {
       const reads: Turn[] = [];
       const writes: Turn[] = [];
@@ -190,26 +193,44 @@ class CassandraBench {
   }
 
   /** On a machine with too much else to do calls may fail: that is said, and the rest stays measured. */
-  private latency(): Promise<{ idle: Latency; duringBackup: Latency } | undefined> {
-    const measured = this.withGateway(async (gateway, api) => {
-      const during = async (work: () => Promise<unknown>): Promise<Latency> => {
-        let ended = false;
-        const working = work().finally(() => (ended = true));
-        const latency = await measureGetItem(gateway.url, this.table, GET_ITEMS_PER_SECOND, () => ended);
-        await working;
-        return latency;
-      };
-      const pause = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1000));
-      await during(() => pause(3));
-      const idle = await during(() => pause(IDLE_SECONDS));
-      const duringBackup = await during(() => backUp(api, this.databaseUrl, this.table.name));
-      say(`get_item, p50 / p99 ms: idle ${idle.p50} / ${idle.p99}, during a backup ${duringBackup.p50} / ${duringBackup.p99}`);
-      return { idle, duringBackup };
-    });
-    return measured.catch((error: unknown) => {
+  private async latency(): Promise<Neighbours | undefined> {
+    const during = async (gateway: Deployment, work: () => Promise<unknown>): Promise<Latency> => {
+      let ended = false;
+      const working = work().finally(() => (ended = true));
+      const latency = await measureGetItem(gateway.url, this.table, GET_ITEMS_PER_SECOND, () => ended);
+      await working;
+      return latency;
+    };
+    const pause = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1000));
+    const besideBackup = async (gateway: Deployment, api: ApiClient): Promise<{ latency: Latency; rowsPerSecond: number }> => {
+      let seconds = 0;
+      const latency = await during(gateway, async () => {
+        const run = await backUp(api, this.databaseUrl, this.table.name);
+        // Planning and sealing read no rows.
+        seconds = run.stages['copy'] ?? run.seconds;
+      });
+      return { latency, rowsPerSecond: this.table.items / seconds };
+    };
+    const warmUp = (gateway: Deployment): Promise<Latency> => during(gateway, () => pause(5));
+    try {
+      const limited = await this.withGateway(async (gateway, api) => {
+        await warmUp(gateway);
+        const idle = await during(gateway, () => pause(IDLE_SECONDS));
+        const backup = await besideBackup(gateway, api);
+        return { idle, duringBackup: backup.latency, limitedRowsPerSecond: backup.rowsPerSecond };
+      }, {});
+      const duringFastBackup = await this.withGateway(async (gateway, api) => {
+        await warmUp(gateway);
+        return (await besideBackup(gateway, api)).latency;
+      });
+      const { idle, duringBackup, limitedRowsPerSecond } = limited;
+      const said = [idle, duringBackup, duringFastBackup].map(({ p50, p99 }) => `${p50} / ${p99}`);
+      say(`get_item, p50 / p99 ms: idle ${said[0]}, during a backup ${said[1]} (${Math.round(limitedRowsPerSecond)} rows/s), at full speed ${said[2]}`);
+      return { ...limited, duringFastBackup };
+    } catch (error) {
       say(`get_item could not be measured: ${String(error)}`);
       return undefined;
-    });
+    }
   }
 }
 

@@ -40,7 +40,8 @@ export const HELP = `Measures backup and restore beside their peers, in turns in
 Usage: npm run bench -- [MODE] [--OPTION…]
 
   (no mode)  tables in PostgreSQL beside pg_dump and pg_restore; peak memory; latency of get_item (4 minutes; Debian's postgresql)
-  cassandra  tables in Cassandra beside DSBulk and cqlsh COPY, and the limit of reading; memory; latency (fetches what is not there)
+  cassandra  tables in Cassandra beside DSBulk and cqlsh COPY, and the limit of reading; memory; latency, idle, under the default limit of backups
+             and at full speed (fetches what is not there)
   swift      uploads beside python-swiftclient's \`swift upload\`
   auth       what asking for a token that Keystone has validated costs a request
 
