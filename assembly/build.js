@@ -10,7 +10,10 @@ const { join } = require('node:path');
 
 const ROOT = join(__dirname, '..');
 /** Entry → where its code is kept, and where its data begin: what lies before is for parameters and results. */
-const MODULES = [{ entry: 'digests', target: 'src/kernel/digests.wasm.ts', memoryBase: 64 }];
+const MODULES = [
+  { entry: 'digests', target: 'src/kernel/digests.wasm.ts', memoryBase: 64 },
+  { entry: 'rows', target: 'src/tables/cassandra/frames/rows.wasm.ts', memoryBase: 64 },
+];
 const FLAGS = ['-O3', '--runtime', 'stub', '--enable', 'simd', '--noAssert'];
 
 function compiled({ entry, memoryBase }, folder) {

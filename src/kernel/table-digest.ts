@@ -116,6 +116,14 @@ export class TableDigest {
     return digest;
   }
 
+  /** @param counts of the buckets; @param words of their sums: four of 32 bits each, least first */
+  static ofWords(counts: Uint32Array, words: Uint32Array): TableDigest {
+    const digest = new TableDigest();
+    digest.counts.set(counts);
+    digest.words.set(words);
+    return digest;
+  }
+
   private countOf(bucket: number): number {
     return this.counts[bucket] ?? 0;
   }

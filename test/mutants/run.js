@@ -3,7 +3,7 @@
  * each break turns its named test red (and the same test is green without it). A word is the name of a row, or of a file of `list/`.
  */
 require('../setup/swc-register.js');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -16,7 +16,7 @@ const mutants = fs
   .flatMap((file) => require(path.join(__dirname, 'list', file)).map((row) => ({ ...row, topic: path.basename(file, '.js') })));
 
 const root = path.join(__dirname, '../..');
-const copied = ['src', 'migrations', 'test', 'demo', 'bench', 'package.json', 'nest-cli.json', '.dependency-cruiser.js', 'README.md', 'tsconfig.json', 'jest.config.js', 'docs', 'config', 'monitoring'];
+const copied = ['src', 'assembly', 'migrations', 'test', 'demo', 'bench', 'package.json', 'nest-cli.json', '.dependency-cruiser.js', 'README.md', 'tsconfig.json', 'jest.config.js', 'docs', 'config', 'monitoring'];
 /** Trees broken side by side. */
 const TREES = 2;
 /** A test that has not ended by then was not turned red by its assertion. A whole file that is to be green has longer. */
@@ -68,8 +68,13 @@ function apply(folder, mutant) {
   const before = fs.readFileSync(file, 'utf8');
   const places = before.split(mutant.find).length - 1;
   if (places !== 1) throw new Error(`FOUND ${places} TIMES in ${mutant.file}`);
-  fs.writeFileSync(file, before.replace(mutant.find, () => mutant.replace));
-  return () => fs.writeFileSync(file, before);
+  const write = (text) => {
+    fs.writeFileSync(file, text);
+    // What runs is its compiled form.
+    if (mutant.file.startsWith('assembly/')) execFileSync(process.execPath, ['assembly/build.js'], { cwd: folder, stdio: 'ignore' });
+  };
+  write(before.replace(mutant.find, () => mutant.replace));
+  return () => write(before);
 }
 
 async function judge(folder, mutant, baseline) {

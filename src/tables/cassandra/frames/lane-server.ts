@@ -4,6 +4,7 @@ import { Layout } from '../layout';
 import { LineMemory } from './line-memory';
 import { LaneFailure, LaneOptions, LanePage, LaneReply, LaneRequest } from './lane-messages';
 import { NodeConnection, TooMuch } from './node-connection';
+import { FrameRows } from './frame-rows';
 import { PageLines } from './page-lines';
 import { expectedTypes } from './raw-row';
 import { ServerError, pageHeadOf } from './wire';
@@ -25,6 +26,7 @@ export class LaneServer {
   private readonly connections = new Map<string, Promise<NodeConnection>>();
   private readonly tables = new Map<string, Table>();
   private readonly memory = new LineMemory();
+  private readonly rows = new FrameRows();
   /** Pages that were begun before anybody asked, each once. */
   private readonly ahead = new Map<string, Promise<LanePage>>();
 
@@ -85,7 +87,7 @@ export class LaneServer {
     const known = this.tables.get(cqlName);
     if (known) return known;
     const layout = new Layout(schema as TableSchema, cqlName, indexRows);
-    const table = { layout, lines: new PageLines(layout, this.memory), types: expectedTypes(layout).join() };
+    const table = { layout, lines: new PageLines(layout, this.memory, this.rows), types: expectedTypes(layout).join() };
     const [oldest] = this.tables.keys();
     if (this.tables.size >= MOST_TABLES && oldest !== undefined) this.tables.delete(oldest);
     this.tables.set(cqlName, table);

@@ -155,6 +155,12 @@ describe('lines of the bytes of frames', () => {
   it.each<[string, string, string, string]>([
     ['canonical text', 'a', 'S', '"text ☃"'],
     ['escapes that need not be', 'a', 'S', '"\\u2603 \\/ \\n"'],
+    ['escapes as they are spelt canonically', 'a', 'S', '"\\u0001\\b\\t\\n\\u000b\\f\\r\\u001f \\" \\\\"'],
+    ['escapes that have a shorter form', 'a', 'S', '"\\u0008"'],
+    ['escapes of what stands for itself', 'a', 'S', '"\\u0041\\u007f"'],
+    ['escapes in capitals', 'a', 'S', '"\\u001F"'],
+    ['a map with escapes in its values', 'a', 'SSM', '{"a":"\\"","b":"\\u0000"}'],
+    ['a map with escapes in its keys', 'a', 'SSM', '{"\\"":"","b":""}'],
     ['a number to be spelt otherwise', 'a', 'N', '"10.50"'],
     ['a number with a zero in front', 'a', 'N', '"007"'],
     ['minus zero', 'a', 'N', '"-0"'],
@@ -183,19 +189,51 @@ describe('lines of the bytes of frames', () => {
     expectSame(layout, [rowOf(layout, item({ n: { type: 'N', value: '1' } }), 5_000, change)]);
   });
 
-  it('read text that is no UTF-8 as the driver does, and attributes without a counterpart as the codec does', () => {
+  it('read text that is no UTF-8 as the driver does, and attributes without a counterpart, or base64 with bits too many, as the codec does', () => {
     const broken = Buffer.from([0x61, 0xed, 0xa0, 0x80]);
     expectSame(layout, [rowOf(layout, item({}), undefined, ([n, _s, ...rest]) => [n, broken, ...rest]), rowOf(layout, item({}), undefined)]);
     const only = (extraTypes: unknown, data: unknown) => rowOf(layout, item({}), undefined, ([n, s, ns, m, , , exists]) => [n, s, ns, m, extraTypes, data, exists]);
     expectSame(layout, [only(new Map([['a', 'S']]), null), only(null, new Map([['a', Buffer.from('"x"')]])), only(new Map([['a', 'S']]), new Map([['a', Buffer.from('"x"')], ['b', Buffer.from('"y"')]]))]); // prettier-ignore
     for (const json of ['["a",]', '["a" ,1]', '["a","b"', '["a""b"]', '[,"a"]', '[1]', '"a"', ''])
       expect(() => lane(layout, [only(new Map([['a', 'SS']]), new Map([['a', Buffer.from(json)]]))])).toThrow();
+    for (const json of ['"AAF="', '"AAE"', '"AA"', '"A==="', '"A A="', '"AA-_"']) expect(() => lane(layout, [only(new Map([['a', 'B']]), new Map([['a', Buffer.from(json)]]))])).toThrow();
     for (const json of ['{"a":"1",}', '{"a"}', '{"a":1}', '{"a":"1""b":"2"}', '{"a":"x"}', '["a"]'])
       expect(() => lane(layout, [only(new Map([['a', 'SNM']]), new Map([['a', Buffer.from(json)]]))])).toThrow();
     for (const row of [only(new Map([['a', 'SX']]), new Map([['a', Buffer.from('["a"]')]])), only(new Map([['a', 'SNX']]), new Map([['a', Buffer.from('{}')]])), only(new Map([['a', 'S']]), new Map([['b', Buffer.from('"x"')]])), only(new Map([['a', 'XX']]), new Map([['a', Buffer.from('"x"')]]))]) {
       expect(() => lane(layout, [row])).toThrow(DomainError);
       expect(() => codec(layout, [row])).toThrow(DomainError);
     }
+  });
+
+  it('need no codec for what is common', () => {
+    const decode = jest.spyOn(RawRow.prototype, 'decode');
+    const extras = { e1: { type: 'S', value: 'naïve ☃ "quoted"\n' }, e2: { type: 'N', value: '-10.25' }, e3: { type: 'B', value: 'AAE=' }, e4: { type: 'SS', value: ['a', 'b'] } };
+    const common = { ...extras, n: { type: 'N', value: '12345678901234567890.12345678' }, s: { type: 'S', value: '\u0001 é' }, m: { type: 'SNM', value: new Map([['k', '0.5']]) } };
+    const mortal = { ...common, e5: { type: 'NS', value: ['1', '2.5'] }, e6: { type: 'SBM', value: new Map([['x', 'AQI=']]) }, e7: { type: 'BS', value: ['', 'AAE='] } };
+    const rows = [rowOf(layout, item({}), undefined), rowOf(layout, item(common as Record<string, AttributeValue>), undefined), rowOf(layout, item(mortal as Record<string, AttributeValue>), 5_000)];
+    const { blocks } = lane(layout, rows);
+    expect(decode).not.toHaveBeenCalled();
+    decode.mockRestore();
+    expect(blocks[0]).toMatchObject({ itemCount: 3, expiringCount: 1 });
+    expectSame(layout, rows);
+  });
+
+  it('are whole where rows lie across what is looked at at a time, and where one is larger than that', () => {
+    const text = (length: number): Record<string, AttributeValue> => ({ s: { type: 'S', value: (length > 1_000_000 ? 'x' : '\u0002').repeat(length) } });
+    const lengths = [100_000, 120_000, 131_000, 140_000, 1_200_000, 90_000, ...Array.from({ length: 20 }, (_each, index) => 3_000 * index)];
+    const rows = lengths.map((length) => rowOf(layout, item(text(length)), undefined));
+    for (const [blockBytes, digestOnly] of [[1, false], [700_000, false], [100_000_000, false], [100_000_000, true]] as const) {
+      const choices = { ...NEVER, blockBytes, digestOnly };
+      const [ours, theirs] = [lane(layout, rows, choices).blocks, codec(layout, rows, choices)];
+      expect(ours.map(({ itemCount, digest }) => ({ itemCount, digest }))).toEqual(theirs.map(({ itemCount, digest }) => ({ itemCount, digest: digest.toJSON() })));
+      for (const [index, { lines }] of ours.entries()) expect(lines.equals(theirs[index]?.lines ?? Buffer.alloc(0))).toBe(true);
+    }
+  });
+
+  it('never stand where a page ends inside of a row', () => {
+    const row = rowOf(layout, item({ s: { type: 'S', value: 'x'.repeat(50) } }), undefined);
+    const body = Buffer.concat([row, row]).subarray(0, 2 * row.length - 1);
+    expect(() => new PageLines(layout).encode(body, { rows: 2, columns: expectedTypes(layout).length, pageState: undefined, at: 0 }, NEVER)).toThrow('inside of a row');
   });
 
   it('tell where the last row stands, expired ones too, and where each block ends', () => {
