@@ -9,8 +9,8 @@ import { cutRing, totalWeight } from './ring-cuts';
 import { Services } from './services';
 
 /** A table up to so many rows and bytes is walked, and cut evenly; of a larger one, so much is looked at. */
-const WALK_ROWS = 20_000;
-const WALK_BYTES = 8 * 1024 * 1024;
+const WALK_ROWS = 4_000;
+const WALK_BYTES = 2 * 1024 * 1024;
 const PAGE_BYTES = 512 * 1024;
 /** Fewer partitions say nothing of how many there are: then only what was seen is counted. */
 const TELLING_PARTITIONS = 8;
