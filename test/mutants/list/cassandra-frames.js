@@ -40,7 +40,7 @@ module.exports = [
     ['frames-codec-uncounted', 'rows that the codec reads are proved, too', 'digest.merge(this.codecs);', '', 'stands for a column, too'],
   ]),
   ...rows(`${HERE}/frames/frame-rows.ts`, LINES, [
-    ['frames-windows', 'a row that lies across two windows is whole', 'if (!frame || (!this.isCut && at', 'if (!frame || (at', 'rows lie across'],
+    ['frames-windows', 'a row that lies across two windows is whole', 'address - this.windowAt + this.from;', 'address - this.windowAt;', 'rows lie across'],
   ]),
   ...rows('assembly/rows.ts', LINES, [
     ['frames-utf8', 'text that is no UTF-8 is read as the driver does', 'if (notAscii && !isUtf8(start, out)) return false;', '', 'no UTF-8'],
