@@ -65,12 +65,13 @@ export class StepLedger {
    * nobody. A job of a kind that is not known here waits for a process that knows it (a newer one, say), and takes no place meanwhile.
    */
   async admit(kinds: readonly string[]): Promise<void> {
+    // Mostly there are none, and a running job's next stage waits for this.
+    const queued: unknown[] = await this.dataSource.query(
+      `SELECT FROM magnetodb_backup.jobs WHERE state = 'queued' AND kind = ANY($1) LIMIT 1`,
+      [kinds],
+    );
+    if (queued.length === 0) return;
     await this.dataSource.transaction(async (tx) => {
-      const queued: unknown[] = await tx.query(
-        `SELECT FROM magnetodb_backup.jobs WHERE state = 'queued' AND kind = ANY($1) LIMIT 1`,
-        [kinds],
-      );
-      if (queued.length === 0) return;
       await tx.query(`SELECT pg_advisory_xact_lock(hashtext('magnetodb_backup.admit'))`);
       await tx.query(
         `WITH running AS (
