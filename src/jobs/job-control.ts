@@ -28,6 +28,18 @@ export class JobControl {
     return this.hasOwnLimit ? this.own : (this.shared ?? this.own);
   }
 
+  /** Begins a request, if its turn has come: what ends it. */
+  beginRequest(): (() => void) | undefined {
+    const { limiter } = this;
+    if (!limiter.hasRoom) return undefined;
+    // Its own limit counts what began under the shared one, too: it may hold in the next moment.
+    const counting = new Set([this.own, limiter]);
+    for (const each of counting) each.begin();
+    return () => {
+      for (const each of counting) each.end();
+    };
+  }
+
   /** Nothing of its own limit is still to be waited off. */
   isClear(now: number): boolean {
     return this.own.rate.delay(now) === 0;

@@ -6,24 +6,31 @@ describe('Limiter', () => {
   it('lets so many requests be on their way, and one more when one has ended', () => {
     const freed: string[] = [];
     const limiter = new Limiter(() => freed.push('freed'));
-    expect([limiter.countsRequests, limiter.begin()]).toEqual([false, true]);
+    const begin = (): boolean => {
+      const { hasRoom } = limiter;
+      if (hasRoom) limiter.begin();
+      return hasRoom;
+    };
+    expect([limiter.countsRequests, begin()]).toEqual([false, true]);
     limiter.set({ requestsInFlight: 3 }, 1, 0);
     expect(limiter.countsRequests).toBe(true);
     // One is on its way since there was no limit.
-    expect([limiter.begin(), limiter.begin(), limiter.begin()]).toEqual([true, true, false]);
+    expect([begin(), begin(), begin()]).toEqual([true, true, false]);
     limiter.end();
     expect(freed).toEqual(['freed']);
-    expect([limiter.begin(), limiter.begin()]).toEqual([true, false]);
+    expect([begin(), begin()]).toEqual([true, false]);
   });
 
   it('takes its part of the requests where several processes share the job, one at least', () => {
     const limiter = new Limiter(() => undefined);
-    limiter.set({ requestsInFlight: 5 }, 2, 0);
-    expect([limiter.begin(), limiter.begin(), limiter.begin()]).toEqual([true, true, false]);
-    limiter.set({ requestsInFlight: 2 }, 3, 0);
-    limiter.end();
-    limiter.end();
-    expect([limiter.begin(), limiter.begin()]).toEqual([true, false]);
+    const room = (limit: number, shares: number): number => {
+      limiter.set({ requestsInFlight: limit }, shares, 0);
+      let begun = 0;
+      for (; limiter.hasRoom; begun++) limiter.begin();
+      for (let each = 0; each < begun; each++) limiter.end();
+      return begun;
+    };
+    expect([room(5, 1), room(5, 2), room(2, 3)]).toEqual([5, 2, 1]);
   });
 
   it.each([

@@ -33,11 +33,14 @@ export class Limiter {
     return Math.min(MOST_REQUEST_BYTES, Math.max(LEAST_REQUEST_BYTES, Math.ceil(this.bytesPerSecond / REQUESTS_PER_SECOND)));
   }
 
-  /** May a request be made? Then it is on its way until `end`. */
-  begin(): boolean {
-    if (this.onTheirWay >= this.most) return false;
+  /** May one more request be made? */
+  get hasRoom(): boolean {
+    return this.onTheirWay < this.most;
+  }
+
+  /** A request is on its way, until `end`. */
+  begin(): void {
     this.onTheirWay++;
-    return true;
   }
 
   end(): void {

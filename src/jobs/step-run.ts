@@ -8,7 +8,6 @@ import type { JobControl } from './job-control';
 import type { JobError, JobHandler, Json, StepContext, StepOutcome, StepProgress } from './job-handler';
 import { viewOf } from './job-rows';
 import type { JobSettings } from './job-settings';
-import type { Limiter } from './limiter';
 import { ClaimedStep, LeaseLost, StepLedger } from './step-ledger';
 
 /** Why a step is stopped from outside. Only a stall counts as a failed attempt. */
@@ -110,24 +109,23 @@ export class StepRun implements StepContext {
         return control.limiter.countsRequests;
       },
       inTurn: async (request) => {
-        const limiter = await this.turn();
+        const end = await this.turn();
         try {
           return await request();
         } finally {
-          limiter.end();
+          end();
         }
       },
     };
   }
 
-  /** What has let a request in. */
-  private async turn(): Promise<Limiter> {
+  /** Begins a request once its turn has come: what ends it. */
+  private async turn(): Promise<() => void> {
     for (;;) {
       this.signal.throwIfAborted();
       this.lastSign = performance.now();
-      // Another one, if the job's limit was changed meanwhile.
-      const { limiter } = this.control;
-      if (limiter.begin()) return limiter;
+      const end = this.control.beginRequest();
+      if (end) return end;
       await this.control.wait(this.settings.pollMillis, this.signal);
     }
   }
