@@ -1,5 +1,6 @@
 import { types } from 'cassandra-driver';
 import {
+  ATTRIBUTE_NAME_PATTERN,
   AttributeType,
   AttributeValue,
   Item,
@@ -171,6 +172,8 @@ function ttlOf(columns: readonly unknown[]): number | undefined {
 function addExtras(item: Map<string, AttributeValue>, typesOf: Map<unknown, unknown>, data: Map<unknown, unknown>): void {
   for (const [key, type] of typesOf) {
     const name = String(key);
+    // An archive with such a line could not be read again.
+    if (!ATTRIBUTE_NAME_PATTERN.test(name)) throw validationError('An attribute has a name that is not 1 to 255 of the characters a-z A-Z 0-9 _ . -');
     const bytes = data.get(key);
     if (!Buffer.isBuffer(bytes) || typeof type !== 'string' || !isAttributeType(type)) {
       throw validationError(`The attribute ${name} has no value of a known type.`);

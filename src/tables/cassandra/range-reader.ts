@@ -13,6 +13,8 @@ import { Session, Values } from './session';
 import { PATIENCE, PageAsk, Patience, SteadyPages } from './steady-pages';
 
 const DEFAULT_BLOCK_BYTES = 1024 * 1024;
+/** Pages come many times a second. */
+const ASK_MILLIS = 250;
 
 /** A row, and the position behind it. */
 export interface RangeRow extends ReadRow {
@@ -42,17 +44,23 @@ export class RangeReader {
     const start = bound(options.after ?? range.start, content.layout);
     const end = bound(range.end, content.layout);
     const steady = this.steadyPages({ content, digestOnly, blockBytes, cutoff }, options);
+    // What was read before the content went away is whole; what comes afterwards is not. So it is asked for now and then, lest work be in vain, and at the end.
+    let askedAt = -Infinity;
+    const stillThere = async (): Promise<void> => {
+      askedAt = performance.now();
+      await steady.patiently(() => this.services.contents.requireReadable(handle.generation));
+    };
     try {
       for await (const { blocks } of steady.pages(start, end)) {
         signal?.throwIfAborted();
-        // What was read before the content went away is whole; what comes afterwards is not.
-        await steady.patiently(() => this.services.contents.requireReadable(handle.generation));
+        if (performance.now() - askedAt > ASK_MILLIS) await stillThere();
         for (const block of blocks) {
           yield block;
           if (options.reuseMemory === true) this.blockPages.giveBack(block.lines);
           signal?.throwIfAborted();
         }
       }
+      await stillThere();
     } catch (error) {
       throw isVanished(error) ? tableChanged() : error;
     }

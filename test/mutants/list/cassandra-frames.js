@@ -47,7 +47,7 @@ module.exports = [
     ['frames-order', 'attributes stand in the order of their bytes', 'if (order < 0) break;', 'if (order > 0) break;', 'before and behind columns'],
     ['frames-doubled', 'an attribute that stands twice is read once', 'if (order === 0) return false;', '', 'stands for a column, too'],
     ['frames-mortal', 'mortal items stay mortal', 'if (int32(at) < 0) return IMMORTAL;', 'if (int32(at) > 0) return IMMORTAL;', 'over all types'],
-    ['frames-name', 'names are looked at', 'if (load<u8>(NAME_BYTES + load<u8>(at)) === 0) return false;', 'if (load<u8>(NAME_BYTES + load<u8>(at)) === 2) return false;', 'a name of its own kind'],
+    ['frames-name', 'names are looked at', 'if (load<u8>(NAME_BYTES + load<u8>(at)) === 0) return false;', 'if (load<u8>(NAME_BYTES + load<u8>(at)) === 2) return false;', 'a name that no item has'],
     ['frames-carry', 'digests are added as numbers of 128 bits', 'digestHigh + (sum < digestLow ? 1 : 0)', 'digestHigh', 'over all types'],
     ['frames-large-rows', 'large rows do not outgrow the memory that is there', 'next - at > <usize>mostRowBytes || ', '', 'rows lie across'],
   ]),

@@ -181,12 +181,17 @@ describe('lines of the bytes of frames', () => {
     ['a map with a key twice', 'a', 'SSM', '{"a":"1","a":"2"}'],
     ['a map with a key of objects', 'a', 'SSM', '{"__proto__":"1"}'],
     ['a map', 'a', 'NBM', '{"10": "AAE=", "9": ""}'],
-    ['a name of its own kind', 'naïve "name"', 'S', '"x"'],
     ['a name that stands for a column, too', 'n', 'N', '"5"'],
     ['a name before and behind columns', 'zz', 'B', '"AAE="'],
   ])('have dynamic attributes as the codec reads them: %s', (_which, name, type, json) => {
     const change = ([n, s, ns, m, , , exists]: unknown[]): unknown[] => [n, s, ns, m, new Map([[name, type], ['last', 'S']]), new Map([[name, Buffer.from(json)], ['last', Buffer.from('"x"')]]), exists]; // prettier-ignore
     expectSame(layout, [rowOf(layout, item({ n: { type: 'N', value: '1' } }), 5_000, change)]);
+  });
+
+  it.each(['naïve', 'a "name"', ''])('are refused where an attribute has a name that no item has: %j', (name) => {
+    const row = rowOf(layout, item({}), undefined, ([n, s, ns, m, , , exists]) => [n, s, ns, m, new Map([[name, 'S']]), new Map([[name, Buffer.from('"x"')]]), exists]);
+    expect(() => lane(layout, [row])).toThrow(DomainError);
+    expect(() => codec(layout, [row])).toThrow(DomainError);
   });
 
   it('read text that is no UTF-8 as the driver does, and attributes without a counterpart, or base64 with bits too many, as the codec does', () => {
