@@ -8,9 +8,9 @@ import { Ring, TokenWeight } from './ring';
 import { cutRing, totalWeight } from './ring-cuts';
 import { Services } from './services';
 
-/** A table up to so many rows and bytes is walked, and cut evenly; of a larger one, so much is looked at. */
-const WALK_ROWS = 4_000;
-const WALK_BYTES = 2 * 1024 * 1024;
+/** A table up to so many rows and bytes is walked, and cut evenly; of a larger one, so much is looked at: more of it, up to the second figure, while it is all of few partitions. */
+const [WALK_ROWS, MOST_WALK_ROWS] = [4_000, 20_000];
+const [WALK_BYTES, MOST_WALK_BYTES] = [2 * 1024 * 1024, 8 * 1024 * 1024];
 const PAGE_BYTES = 512 * 1024;
 /** Fewer partitions say nothing of how many there are: then only what was seen is counted. */
 const TELLING_PARTITIONS = 8;
@@ -38,7 +38,7 @@ export class RangeSplitter {
 
   async split(handle: TableHandle, { targetBytes, maxRanges }: SplitOptions): Promise<KeyRange[]> {
     const content = await this.services.contents.requireReadable(handle.generation);
-    const walk = await this.walk(content.layout, WALK_ROWS).catch((error: unknown) => {
+    const walk = await this.walk(content.layout, MOST_WALK_ROWS, WALK_ROWS).catch((error: unknown) => {
       throw isVanished(error) ? tableChanged() : error;
     });
     const weights = walk.complete ? [evenly(walk.bytes)] : await this.weigh(handle.generation, walk);
@@ -62,21 +62,24 @@ export class RangeSplitter {
     return tooLittle || tooMuch ? [evenly(looked)] : estimates;
   }
 
-  /** Reads a table's first rows: all of them, if they are few. */
-  async walk(layout: Layout, maxRows: number): Promise<Walk> {
+  /**
+   * Reads a table's first rows: all of them, if they are few.
+   * @param enoughRows if they are of enough partitions to tell how many there are
+   */
+  async walk(layout: Layout, maxRows: number, enoughRows = maxRows): Promise<Walk> {
     const rows: { position: Position; bytes: number; expiresAt: number | undefined }[] = [];
     let bytes = 0;
     const tokens = new Set<bigint>();
     let lastToken = 0n;
-    for await (const page of this.reader.pages(layout, undefined, undefined, { pageBytes: PAGE_BYTES, maxPageRows: maxRows })) {
+    for await (const page of this.reader.pages(layout, undefined, undefined, { pageBytes: PAGE_BYTES, maxPageRows: enoughRows })) {
       for (const row of page) {
         rows.push({ position: row.position, bytes: row.bytes, expiresAt: row.expiresAt });
         bytes += row.bytes;
         tokens.add((lastToken = row.token));
       }
-      if (rows.length >= maxRows || bytes >= WALK_BYTES) {
-        return { rows, bytes, complete: false, fraction: tokens.size < TELLING_PARTITIONS ? undefined : Math.max(1e-6, fractionOf(lastToken)) };
-      }
+      const tells = tokens.size >= TELLING_PARTITIONS;
+      if (rows.length < (tells ? enoughRows : maxRows) && bytes < (tells ? WALK_BYTES : MOST_WALK_BYTES)) continue;
+      return { rows, bytes, complete: false, fraction: tells ? Math.max(1e-6, fractionOf(lastToken)) : undefined };
     }
     return { rows, bytes, complete: true, fraction: 1 };
   }
