@@ -48,7 +48,7 @@ module.exports = [
     ['frames-doubled', 'an attribute that stands twice is read once', 'if (order === 0) return false;', '', 'stands for a column, too'],
     ['frames-mortal', 'mortal items stay mortal', 'if (int32(at) < 0) return IMMORTAL;', 'if (int32(at) > 0) return IMMORTAL;', 'over all types'],
     ['frames-name', 'names are looked at', 'if (load<u8>(NAME_BYTES + load<u8>(at)) === 0) return false;', 'if (load<u8>(NAME_BYTES + load<u8>(at)) === 2) return false;', 'a name that no item has'],
-    ['frames-carry', 'digests are added as numbers of 128 bits', 'digestHigh + (sum < digestLow ? 1 : 0)', 'digestHigh', 'over all types'],
+    ['frames-carry', 'digests are added as numbers of 128 bits', 'digestHigh + (sum < digestLow ? 1 : 0)', 'digestHigh', 'many share a bucket'],
     ['frames-large-rows', 'large rows do not outgrow the memory that is there', 'next - at > <usize>mostRowBytes || ', '', 'rows lie across'],
   ]),
   ...rows('assembly/decimal.ts', LINES, [
