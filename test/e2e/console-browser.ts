@@ -39,7 +39,7 @@ export class ConsolePage {
   }
 
   /** Signs in with the keyboard. */
-  async signIn(token: string, project = 'demo'): Promise<void> {
+  async signIn(token: string, project: string): Promise<void> {
     await this.page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await this.page.getByLabel('Project').focus();
     await this.type(project);

@@ -7,6 +7,7 @@ import { RunningGateway, startGateway } from '../../src/gateway/start';
 import { createPostgresTableBackend, TableBackend } from '../../src/index';
 import { FakeKeystone } from '../fakes/fake-keystone';
 import { createTestDatabase, TestDatabase } from '../setup/database';
+import { beginTry } from '../setup/tries';
 import { until, untilEqual } from '../setup/until';
 import { browserIsThere, launchBrowser } from '../setup/browser';
 import { ConsolePage } from './console-browser';
@@ -24,11 +25,14 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   let gateway: RunningGateway;
   let backend: TableBackend & { close(): Promise<void> };
   let browser: Browser;
+  /** A second try has a project of its own. */
+  let project: string;
   let token: string;
   let client: ManagementClient;
   let opened: ConsolePage;
 
-  const issue = (role: string): string => keystone.issue({ userId: 'u', projectId: 'demo', roles: [role] });
+  const issue = (role: string): string => keystone.issue({ userId: 'u', projectId: project, roles: [role] });
+  const newTable = (items: number, name?: string): Promise<string> => makeTable(backend, items, name, project);
 
   beforeAll(async () => {
     keystone = await FakeKeystone.start();
@@ -51,8 +55,6 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
       }),
     );
     backend = await createPostgresTableBackend({ connectionString: database.url });
-    token = issue('member');
-    client = new ManagementClient(gateway.url, 'deployed', token, 'demo');
     browser = await launchBrowser();
   });
   afterAll(async () => {
@@ -64,6 +66,10 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
     await rm(folder, { recursive: true, force: true });
   });
   beforeEach(async () => {
+    const tries = beginTry();
+    project = tries === 1 ? 'demo' : `demo_${tries}`;
+    token = issue('member');
+    client = new ManagementClient(gateway.url, 'deployed', token, project);
     opened = await ConsolePage.open(browser, gateway.url);
   });
   afterEach(async () => {
@@ -72,12 +78,12 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   const signIn = async (): Promise<void> => {
-    await opened.signIn(token);
+    await opened.signIn(token, project);
     await opened.live();
   };
 
   it('lets a whole life be lived by keyboard alone: make, restore, verify, delete', async () => {
-    const table = await makeTable(backend, 12, 'forum.threads');
+    const table = await newTable(12, 'forum.threads');
     await signIn();
     const { page } = opened;
     await opened.openDialog(`Back up ${table}`, 'Name of the backup');
@@ -94,7 +100,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
     await opened.press('Restore');
     await opened.told('The table forum.copy is restored.');
     await opened.closed();
-    expect((await backend.describeTable({ projectId: 'demo', name: 'forum.copy' })).itemCount).toBe(12);
+    expect((await backend.describeTable({ projectId: project, name: 'forum.copy' })).itemCount).toBe(12);
 
     await opened.press('Verify before the upgrade');
     await opened.told('is whole.');
@@ -113,7 +119,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   it('closes a dialog with Esc, does nothing, and gives the focus back', async () => {
-    const table = await makeTable(backend, 2);
+    const table = await newTable(2);
     await client.madeBackup(table, 'to stay');
     await signIn();
     await opened.go('Backups');
@@ -126,7 +132,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   it('takes what is typed from the moment a dialog was asked for, however late the service says what it offers', async () => {
-    const table = await makeTable(backend, 2, 'typed.at.once');
+    const table = await newTable(2, 'typed.at.once');
     await signIn();
     const { page } = opened;
     const answered = new Promise<void>((answer) => {
@@ -151,7 +157,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   it('shows progress that moves, read as a stream, and lets a job be paused, resumed and cancelled', async () => {
-    const table = await makeTable(backend, 20_000, 'measurements');
+    const table = await newTable(20_000, 'measurements');
     await signIn();
     await opened.go('Jobs');
     await opened.page.getByText('Nothing runs at the moment.').waitFor();
@@ -185,7 +191,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   it('shows what a restore would do, and does not let a conflict be passed over', async () => {
-    const table = await makeTable(backend, 5, 'orders');
+    const table = await newTable(5, 'orders');
     await client.madeBackup(table, 'nightly');
     await signIn();
     const { page } = opened;
@@ -211,9 +217,9 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   it('shows errors in the service’s words, with the id of the request: 403, 404, 423', async () => {
-    const table = await makeTable(backend, 2, 'locked.table');
+    const table = await newTable(2, 'locked.table');
     const backup = await client.madeBackup(table, 'of locked');
-    await opened.signIn(issue('reader'));
+    await opened.signIn(issue('reader'), project);
     await opened.live();
     const { page } = opened;
     await opened.openDialog(`Back up ${table}`, 'Name of the backup');
@@ -227,7 +233,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
     await signIn();
     await expectStatus(client.deleteBackup(table, backup['backup_id']), 200);
     await client.gone(() => client.backup(table, backup['backup_id']));
-    await backend.lock({ projectId: 'demo', name: table }, { owner: 'somebody', seconds: 600 });
+    await backend.lock({ projectId: project, name: table }, { owner: 'somebody', seconds: 600 });
     try {
       await opened.openDialog(`Back up ${table}`, 'Name of the backup');
       await page.getByLabel('Format').selectOption('native');
@@ -237,12 +243,12 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
       await opened.shot('error-423');
       await opened.escape();
     } finally {
-      await backend.unlock({ projectId: 'demo', name: table }, 'somebody');
+      await backend.unlock({ projectId: project, name: table }, 'somebody');
     }
   });
 
   it('reads nothing that comes from the service as HTML', async () => {
-    const table = await makeTable(backend, 1, 'hostile');
+    const table = await newTable(1, 'hostile');
     await client.madeBackup(table, HOSTILE);
     await signIn();
     const { page } = opened;
@@ -282,7 +288,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(await page.getByLabel('Token').inputValue()).toBe('');
     // What the address says is no secret.
-    await untilEqual(() => page.getByLabel('Project').inputValue(), 'demo');
+    await untilEqual(() => page.getByLabel('Project').inputValue(), project);
 
     await signIn();
     await page.goto(`${gateway.url}/healthcheck`);
@@ -292,12 +298,12 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   it('says so when the token has ended, shows nothing more, and takes another', async () => {
-    const table = await makeTable(backend, 1);
+    const table = await newTable(1);
     const { page } = opened;
     const row = page.getByRole('rowheader', { name: table });
     const ended = page.locator('#sign-in-error').getByText('401 Unauthorized');
     const revoked = issue('member');
-    await opened.signIn(revoked);
+    await opened.signIn(revoked, project);
     await row.waitFor();
     keystone.revoke(revoked);
     await ended.waitFor();
@@ -308,13 +314,13 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   });
 
   it('takes no wrong token, and says why', async () => {
-    await opened.signIn('wrong');
+    await opened.signIn('wrong', project);
     await opened.page.locator('#sign-in-error').getByText('401 Unauthorized').waitFor();
     expect(await opened.page.locator('#signed-in').isVisible()).toBe(false);
   });
 
   it('describes the tables that are seen, however many there are, and finds each by its name', async () => {
-    for (let index = 100; index < 140; index += 1) await makeTable(backend, 0, `many_${index}`);
+    for (let index = 100; index < 140; index += 1) await newTable(0, `many_${index}`);
     await signIn();
     const { page } = opened;
     const described = (): number => opened.requests.filter((request) => /\/tables\/[^/?]+$/.test(request.url())).length;
@@ -343,7 +349,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
     });
     await signIn();
     expect(broken).toBe(2);
-    const table = await makeTable(backend, 1, 'after.break');
+    const table = await newTable(1, 'after.break');
     await client.madeBackup(table, 'unseen before');
     await opened.told('The backup “unseen before” of after.break is made.');
   });
@@ -375,7 +381,7 @@ const HOSTILE = `<img src=x onerror="window.hacked=1"> "'&amp; \u202Egnp.exe`;
   describe.each(screens)('on a %s', (device, width, height, colorScheme) => {
     it(`is not wider than the screen, in ${colorScheme} colours`, async () => {
       const wide = `wide.${'table_of_a_very_long_name'.repeat(6)}.${device}_${colorScheme}`;
-      for (const number of [1, 2, 3, 4]) await makeTable(backend, 3, `${wide}_${number}`);
+      for (const number of [1, 2, 3, 4]) await newTable(3, `${wide}_${number}`);
       await client.madeBackup(`${wide}_1`);
       await opened.close();
       opened = await ConsolePage.open(browser, gateway.url, { viewport: { width, height }, colorScheme });
