@@ -278,6 +278,7 @@ describe('the command line without a server', () => {
         expect(out).toContain(`magnetodb-backup ${command.examples[0]}`);
         const manual = await readFile(join(__dirname, '../../docs/cli.md'), 'utf8');
         expect(manual).toContain(`\`${[name, ...command.arguments].join(' ')}\``);
+        expect(out).toMatch(/^ {2}--json /m);
         for (const option of Object.keys(optionsOf(command))) {
           expect(out).toContain(`--${option}`);
           expect(manual).toContain(`--${option}`);

@@ -2,7 +2,28 @@
 const OFFLINE = 'test/e2e/cli-offline.e2e-spec.ts';
 const ONLINE = 'test/e2e/cli.e2e-spec.ts';
 
+const rows = require('../rows.js');
+const PROGRESS = 'src/cli/progress.spec.ts';
+
 module.exports = [
+  ...rows('src/cli/progress.ts', PROGRESS, [
+    ['cli-no-eta', 'the progress bar tells the time that is left', '...(eta === undefined ? [] : [`ETA ${showDuration(eta)}`]),', '', 'is a bar with'],
+    ['cli-no-rate', 'the progress bar tells the rate', '...(rate > 0 ? [`${showCount(Math.round(rate))}/s`] : []),', '', 'is a bar with'],
+    ['cli-rate-of-all-stages', 'the rate is that of the stage that runs', 'if (this.first?.label !== state.label)', 'if (this.first === undefined)', 'is drawn over again'],
+    ['cli-bar-scrolls', 'the progress bar is live: one line, drawn over again', 'if (this.io.terminal) return', 'if (!this.io.terminal) return', 'is drawn over again'],
+    ['cli-log-filled', 'a log that progress goes to is not filled', '    if (mark === this.last) return;\n', '', 'a line for each tenth'],
+    ['cli-more-than-whole', 'a job is never more than done', 'Math.min(1, done / total)', 'done / total', 'never more than whole'],
+  ]),
+  ...rows('src/cli/completion.ts', OFFLINE, [
+    ['cli-options-not-completed', 'the shell completes options', 'words="${options.map(([name]) => `--${name}`).join(\' \')}"', 'words=""', 'completes commands'],
+    ['cli-choices-not-completed', 'the shell completes choices', 'return [...choices, `', 'return [`', 'completes commands'],
+  ]),
+  ...rows('src/cli/help.ts', OFFLINE, [
+    ['cli-help-without-examples', 'help has examples', '${command.examples.map((example) => `  ${PROGRAM} ${example}\\n`).join(\'\')}', '', 'explains inspect'],
+  ]),
+  ...rows('src/cli/command.ts', OFFLINE, [
+    ['cli-json-here-and-there', '--json everywhere', "  json: { help: 'print JSON: one object a line on stdout, errors as JSON on stderr' },\n", '', 'explains inspect'],
+  ]),
   {
     name: 'cli-follows-redirections',
     promise: 'the command line sends its token nowhere else',
