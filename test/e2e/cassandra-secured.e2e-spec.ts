@@ -11,10 +11,16 @@ import { GatewaySettings } from '../../src/gateway/settings';
 import { startGateway } from '../../src/gateway/start';
 import { cassandraOptions, openTables } from '../../src/gateway/tables';
 import { describeBackups } from '../contract/table-backend/backup.contract';
+import { describeBuilds } from '../contract/table-backend/builds.contract';
 import { cassandraHarness } from '../contract/table-backend/cassandra-harness';
 import { describeItems } from '../contract/table-backend/items.contract';
+import { describeLocks } from '../contract/table-backend/locks.contract';
+import { describeMerges } from '../contract/table-backend/merges.contract';
 import { cassandraIsThere, startNode, stopNode } from '../setup/cassandra-service';
 import { createTestDatabase } from '../setup/database';
+import { Session } from '../../src/tables/cassandra/session';
+import { resolveOptions } from '../../src/tables/cassandra/options';
+import { totalWeight } from '../../src/tables/cassandra/ring-cuts';
 import { until } from '../setup/until';
 import { digestOf, fillTable } from './cassandra-tables';
 import { ManagementClient, expectStatus } from './management-server';
@@ -53,7 +59,7 @@ openssl pkcs12 -export -in node.pem -inkey node.key -certfile trusted.pem -out k
     const tls = { enabled: 'true', optional: 'false', keystore: join(folder, 'keystore.p12'), keystore_password: KEYSTORE_PASSWORD, store_type: 'PKCS12' };
     const said = ['authenticator=PasswordAuthenticator', 'authorizer=CassandraAuthorizer'];
     said.push(...Object.entries(tls).map(([name, value]) => `client_encryption_options.${name}=${value}`));
-    ({ contactPoint } = await startNode('secured', { CASS_SETTINGS: said.join(' '), CASS_HEAP: '400M' }));
+    ({ contactPoint } = await startNode('secured', { CASS_SETTINGS: said.join(' '), CASS_HEAP: '400M', CASS_SIZES_SECONDS: '2' }));
     // The first user is made a little after the port is open.
     await until(async () => (await refusal({ ...LOGIN, ...trusting('trusted') })) === 'it started');
   }, 400_000);
@@ -112,5 +118,42 @@ openssl pkcs12 -export -in node.pem -inkey node.key -certfile trusted.pem -out k
     const make = async () => cassandraHarness(await cassandraOptions(settings({ ...LOGIN, ...trusting('trusted') })));
     describeItems(make);
     describeBackups(make);
+    describeBuilds(make);
+    describeMerges(make);
+    describeLocks(make);
+  });
+
+  // Last: a node begins to estimate half a minute after its start.
+  it('estimates how large tables are where it has them on disk, and they are cut by that', async () => {
+    const options = await cassandraOptions(settings({ ...LOGIN, ...trusting('trusted') }));
+    const tables = await openTables(settings({ ...LOGIN, ...trusting('trusted') }), '');
+    const session = new Session(resolveOptions(options));
+    try {
+      await session.connect();
+      await fillTable(tables, 'estimated', 5000);
+      const handle = await tables.openTable({ projectId: 'demo', name: 'estimated' });
+      const [keyspace = '', table = ''] = handle.generation.split('@')[0]?.split('.') ?? [];
+      await session.changeSchema(`ALTER TABLE "${keyspace}"."${table}" WITH memtable_flush_period_in_ms = 1000`);
+      const weights = await until(async () => {
+        const told = await session.ring.estimates(keyspace, table);
+        return totalWeight(told) > 0 && told;
+      });
+      // Of 5,000 rows of some 200 bytes; the ring is told of whole.
+      expect(totalWeight(weights)).toBeGreaterThan(400_000);
+      expect(totalWeight(weights)).toBeLessThan(4_000_000);
+      expect(weights.reduce((sum, { after, upTo }) => sum + (upTo - after), 0n)).toBe(2n ** 64n - 1n);
+      const ranges = await tables.splitRanges(handle, { targetBytes: 100_000, maxRanges: 1000 });
+      expect(Math.abs(ranges.length - totalWeight(weights) / 100_000)).toBeLessThan(2);
+      const items = await Promise.all(ranges.map(async (range) => {
+        let found = 0;
+        for await (const block of tables.readRange(handle, range, { digestOnly: true })) found += block.itemCount;
+        return found;
+      }));
+      expect(items.reduce((sum, found) => sum + found, 0)).toBe(5000);
+      expect(Math.max(...items)).toBeLessThan(2000);
+    } finally {
+      await session.close();
+      await tables.close();
+    }
   });
 });

@@ -39,4 +39,13 @@ module.exports = [
   ...rows('src/backup-restore.limits.ts', LIMITS, [
     ['default-of-the-backend-ignored', 'the backend says what backups may ask by default', 'const told = tables.backupLimit();', 'const told: RateLimit | null = null;', 'no more pages on their way'],
   ]),
+  ...rows('src/tables/cassandra/ring.ts', 'test/e2e/cassandra-secured.e2e-spec.ts', [
+    ['estimates-of-real-nodes', 'a real node is asked for what it estimates, as it tells it', "range_type = 'local_primary'", "range_type = 'local'", 'estimates how large tables are'],
+  ]),
+  ...rows('src/tables/cassandra/range-splitter.ts', 'src/tables/cassandra/cassandra-table-backend.spec.ts', [
+    ['few-partitions-are-all', 'a look that sees few partitions looks further', '(tells ? enoughRows : maxRows) && bytes < (tells ? WALK_BYTES : MOST_WALK_BYTES)', 'enoughRows && bytes < WALK_BYTES', 'are read back in ranges'],
+  ]),
+  ...rows('src/tables/cassandra/session.ts', 'src/tables/cassandra/options.spec.ts', [
+    ['connect-timeout-fixed', 'how long a node may take to let a connection in is a setting', 'connectMillis: connectTimeoutMillis', 'connectMillis: 5_000', 'reaches the lane'],
+  ]),
 ];
