@@ -34,7 +34,7 @@ const BUCKETS: usize = 256;
 const COUNTS = memory.data(1024, 16);
 const SUMS = memory.data(4096, 16);
 
-export const MOST_COLUMNS: usize = 64;
+/** Of a row's cells, 64 at most. */
 const STARTS = memory.data(256, 16);
 const LENGTHS = memory.data(256, 16);
 
