@@ -49,7 +49,9 @@ serve() { # FOLDER PORT
 wsgi_app = "keystone.wsgi.api:application"
 bind = "$HOST:$2"
 workers = 1
-threads = 8
+# SQLite lets one write at a time, and Keystone answers 500 to who comes in between: now and then to a log-in, a new trust, or the end of one. The poller
+# of gthread keeps idle connections from taking the one thread.
+threads = 1
 worker_class = "gthread"
 control_socket_disable = True
 # A machine with much other work is no reason to kill the worker, nor idle connections one to wait with the end.
