@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { newCredentialsKey } from '../../src/index';
 import { Fate, HttpProxy, ProxiedRequest } from '../fakes/http-proxy';
-import { pythonIsThere } from '../setup/keystone-service';
+import { OwnUser, pythonIsThere } from '../setup/keystone-service';
 import { steadyFetch } from '../setup/steady-fetch';
 import { OTHER_TESTER, SwiftService, TESTER } from '../setup/swift-service';
 import { until } from '../setup/until';
@@ -53,17 +53,24 @@ class Scene {
   }
 }
 
-/** Names in a container, as the service user of the deployment or somebody else sees them. */
-async function objectsOf(account: string, container: string, user: 'magnetodb' | 'member' = 'magnetodb', project = 'service'): Promise<string[] | undefined> {
-  const token = await swift.keystone.logIn(user, { project });
+/** Names in a container; undefined if there is none. */
+async function objectsOf(account: string, container: string, token: string): Promise<string[] | undefined> {
   const response = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { headers: { 'X-Auth-Token': token } });
   const text = await response.text();
   return response.status === 404 ? undefined : text.split('\n').filter((name) => name !== '');
 }
 
-/** What Swift answers to a token. */
-async function statusOf(account: string, token: string): Promise<number> {
-  return (await steadyFetch(`${swift.url}/v1/${account}`, { method: 'HEAD', headers: { 'X-Auth-Token': token } })).status;
+/** What Swift answers to a token: of an account, or of what is in it. */
+async function statusOf(path: string, token: string): Promise<number> {
+  return (await steadyFetch(`${swift.url}/v1/${path}`, { method: 'HEAD', headers: { 'X-Auth-Token': token } })).status;
+}
+
+/** Names with this beginning that a container lists and has. Where Swift is busy a listing is late, or stays wrong: each object is asked for itself. */
+async function leftOf(account: string, container: string, prefix: string, token?: string): Promise<string[]> {
+  token ??= await swift.keystone.logIn('magnetodb', { project: 'service' });
+  const listed = (await objectsOf(account, container, token))?.filter((name) => name.startsWith(prefix)) ?? [];
+  const statuses = await Promise.all(listed.map((name) => statusOf(`${account}/${container}/${name}`, token)));
+  return listed.filter((_, index) => statuses[index] !== 404);
 }
 
 async function bytesIn(account: string, container: string): Promise<number> {
@@ -103,7 +110,7 @@ describeIfThere('Backups in Swift', () => {
     expect(backup).toMatchObject({ status: 'CREATED', item_count: ITEMS });
     const url = locationOf(backup);
     expect(url).toBe(`swift+${proxy.url}/v1/${account}/${container}/${String(backup['id'])}`);
-    expect(await objectsOf(account, container)).toEqual(expect.arrayContaining([`${String(backup['id'])}/manifest.json`]));
+    expect(await statusOf(`${account}/${container}/${String(backup['id'])}/manifest.json`, await swift.keystone.logIn('magnetodb', { project: 'service' }))).toBe(200);
 
     expect(await scene.restored('by_id', { id: backup['id'] })).toMatchObject({ status: 'RESTORED' });
     expect(await scene.items('by_id')).toEqual(before);
@@ -115,7 +122,7 @@ describeIfThere('Backups in Swift', () => {
 
     await expectStatus(scene.client.deleteBackup(table, backup['id']), 200);
     await scene.client.gone(() => scene.client.backup(table, backup['id']));
-    expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
+    expect(await leftOf(account, container, String(backup['id']))).toEqual([]);
   });
 
   it('of every project are found again by an admin of the deployment, though each has a container of its own', async () => {
@@ -202,7 +209,7 @@ describeIfThere('Backups in Swift', () => {
     await limit(String((await bytesIn(account, container)) + 500));
     const backup = await scene.client.madeBackup(table);
     expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageFull', message: expect.stringContaining("the object store's quota is used up") } });
-    expect((await objectsOf(account, container))?.filter((name) => name.startsWith(String(backup['id'])))).toEqual([]);
+    expect(await leftOf(account, container, String(backup['id']))).toEqual([]);
     await limit('');
     expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED', item_count: ITEMS });
   });
@@ -216,10 +223,10 @@ describeIfThere('Backups in Swift', () => {
     const asked = await expectStatus(scene.client.createBackup(table), 202);
     const id = String(asked['id']);
     await until(() => chunks > 2);
-    // Everything that is there, and then the container: as somebody would who cleans up.
+    // Everything that is listed, and then the container: as somebody would who cleans up.
     const token = await swift.keystone.logIn('magnetodb', { project: 'service' });
     await until(async () => {
-      for (const name of (await objectsOf(account, container)) ?? [])
+      for (const name of (await objectsOf(account, container, token)) ?? [])
         await steadyFetch(`${swift.url}/v1/${account}/${container}/${name}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
       const { status } = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
       return status === 204 || status === 404;
@@ -295,7 +302,7 @@ describeIfThere('Backups in the accounts of their users', () => {
     expect(backup).toMatchObject({ status: 'CREATED', item_count: ITEMS });
     expect(locationOf(backup)).toBe(`swift+${swift.url}/v1/${account}/kept-backups/${String(backup['id'])}`);
     // The user's own, as any of the user's objects is.
-    await until(async () => (await objectsOf(account, 'kept-backups', 'member', 'demo'))?.includes(`${String(backup['id'])}/manifest.json`));
+    expect(await statusOf(`${account}/kept-backups/${String(backup['id'])}/manifest.json`, await swift.keystone.logIn('member'))).toBe(200);
     await until(async () => (await trusts()).length === 0);
 
     expect(await scene.restored('trusted_again', { source: locationOf(backup) })).toMatchObject({ status: 'RESTORED' });
@@ -307,7 +314,7 @@ describeIfThere('Backups in the accounts of their users', () => {
 
     await expectStatus(scene.client.deleteBackup(table, backup['id']), 200);
     await scene.client.gone(() => scene.client.backup(table, backup['id']));
-    expect(await objectsOf(account, 'kept-backups', 'member', 'demo')).toEqual([]);
+    expect(await leftOf(account, 'kept-backups', String(backup['id']), await swift.keystone.logIn('member'))).toEqual([]);
     await until(async () => (await trusts()).length === 0);
   });
 
@@ -321,6 +328,103 @@ describeIfThere('Backups in the accounts of their users', () => {
     const table = await scene.table('untrusted');
     const token = await swift.keystone.logInWith(await swift.keystone.applicationCredential('member'));
     await refused(new ManagementClient(gateway.url, 'spec', token, scene.project).createBackup(table), 403, 'Forbidden', /trust/);
+  });
+});
+
+describeIfThere('Backups in the account of a user', () => {
+  let gateway: KeystoneGateway;
+  let identity: HttpProxy;
+  let owner: OwnUser;
+  let scene: Scene;
+  let account: string;
+
+  beforeAll(async () => {
+    swift = await SwiftService.shared();
+    proxy = await HttpProxy.before(swift.url);
+    identity = await HttpProxy.before(swift.keystone.url);
+    gateway = await startKeystoneGateway(swift.keystone, {
+      ...SMALL,
+      KEYSTONE_URL: `${identity.url}/v3`,
+      OBJECTS_URL: `swift+${proxy.url}/v1/AUTH_{project}/kept`,
+      OBJECTS_ACCESS: 'trust',
+      SWEEP_SECONDS: '1',
+      // What cannot be removed is given up soon.
+      MAX_ATTEMPTS: '4',
+    });
+    owner = await swift.keystone.ownUser('member');
+    account = `AUTH_${owner.projectId}`;
+    scene = await sceneOf(owner);
+  }, START_MILLIS);
+  afterAll(async () => {
+    await gateway?.stop();
+    await proxy?.close();
+    await identity?.close();
+  });
+  afterEach(() => {
+    proxy.heal();
+    identity.heal();
+  });
+
+  async function sceneOf(user: OwnUser): Promise<Scene> {
+    const token = await user.logIn();
+    return new Scene(gateway, new ManagementClient(gateway.url, 'spec', token, user.projectId), new DataApiClient(gateway.url, token, user.projectId), user.projectId);
+  }
+
+  /** As the operators of the Swift do: bytes that the account may hold; none: any number. */
+  async function limit(bytes: string): Promise<void> {
+    const headers = { 'X-Auth-Token': await swift.keystone.logIn('swift', { project: 'service' }), 'X-Account-Meta-Quota-Bytes': bytes };
+    const { status } = await steadyFetch(`${swift.url}/v1/${account}`, { method: 'POST', headers });
+    expect(status).toBe(204);
+  }
+
+  async function trustsGiven(): Promise<unknown[]> {
+    const { body } = await swift.keystone.call('GET', `/OS-TRUST/trusts?trustor_user_id=${owner.id}`, await owner.logIn());
+    return body['trusts'] as unknown[];
+  }
+
+  it('end in an error that says so and leave nothing where the quota of the account is used up; once it is raised, they are made', async () => {
+    const table = await scene.table('poor');
+    // Makes the account.
+    expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED' });
+    await limit('500');
+    const backup = await scene.client.madeBackup(table);
+    expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageFull', message: expect.stringContaining("the object store's quota is used up") } });
+    expect(await leftOf(account, 'kept', String(backup['id']), await owner.logIn())).toEqual([]);
+    await limit('');
+    expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED', item_count: ITEMS });
+  });
+
+  it('are made though Keystone refuses the tokens that the gateway has, and their trusts end', async () => {
+    const table = await scene.table('renewed');
+    expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED' });
+    const own = identity.seen.filter(({ method, url }) => method === 'GET' && url.startsWith('/v3/auth/tokens')).map(({ token = '' }) => token);
+    await Promise.all([...new Set(own)].map((token) => swift.keystone.revoke(token)));
+    let revoked = 0;
+    identity.judge(({ method, token = '' }) => (method === 'DELETE' && revoked++ === 0 ? { after: () => swift.keystone.revoke(token) } : undefined));
+    expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED', item_count: ITEMS });
+    await until(() => revoked > 0);
+    await until(async () => (await trustsGiven()).length === 0);
+  });
+
+  it('fail where the user is disabled in mid-job, and say that the store lets the job in no more', async () => {
+    const leaver = await swift.keystone.ownUser('member');
+    const left = await sceneOf(leaver);
+    const table = await left.table('left');
+    const disabled = new Promise<void>((resolve, reject) => {
+      proxy.judge(({ method, url, token = '' }) => {
+        if (method !== 'PUT' || !url.includes('/chunks/')) return undefined;
+        proxy.heal();
+        const gone = leaver.setEnabled(false).then(() => until(async () => (await statusOf(`AUTH_${leaver.projectId}`, token)) === 401));
+        gone.then(() => resolve(), reject);
+        return { after: () => gone };
+      });
+    });
+    const asked = await expectStatus(left.client.createBackup(table), 202);
+    await disabled;
+    // As an admin of the deployment sees it.
+    const admin = new ManagementClient(gateway.url, 'spec', await swift.keystone.logIn('admin', { project: 'admin' }), leaver.projectId);
+    const backup = await admin.finished(() => admin.backup(table, asked['id']), 'CREATING');
+    expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageError', message: expect.stringContaining('does not accept the credentials') } });
   });
 });
 

@@ -23,6 +23,17 @@ export type SeededUser = 'admin' | 'boss' | 'member' | 'viewer' | 'operator' | '
 /** What a token is for: a project's name, or something else. */
 export type Scope = { readonly project: string } | 'system' | 'domain' | 'unscoped';
 
+/** A user whom nobody else knows. */
+export interface OwnUser {
+  readonly name: string;
+  readonly id: string;
+  /** The project in which the user has the role. */
+  readonly projectId: string;
+  logIn(): Promise<string>;
+  /** Disabling a user revokes what was issued, and ends the user's trusts. */
+  setEnabled(enabled: boolean): Promise<void>;
+}
+
 interface Answer {
   readonly status: number;
   readonly token: string | undefined;
@@ -94,6 +105,32 @@ export class KeystoneService {
     if (status !== 201) throw new Error(`Keystone answered ${status} to a new application credential`);
     const { id, secret } = body['application_credential'] as { id: string; secret: string };
     return { id, secret, name };
+  }
+
+  /** A user of the caller's own, of whom nobody else loses anything: with a role in a project that is there, or in a new one. The password of NAME is `NAME-secret`. */
+  async ownUser(role: string, project?: string): Promise<OwnUser> {
+    const admin = await this.logIn('admin', { project: 'admin' });
+    const name = `own-${randomBytes(4).toString('hex')}`;
+    const make = async (kind: 'user' | 'project', attributes: Record<string, unknown>): Promise<string> => {
+      const { status, body } = await this.call('POST', `/${kind}s`, admin, { [kind]: { name, domain_id: 'default', ...attributes } });
+      if (status !== 201) throw new Error(`Keystone answered ${status} to a new ${kind}`);
+      return (body[kind] as { id: string }).id;
+    };
+    const password = `${name}-secret`;
+    const id = await make('user', { password });
+    const projectId = project === undefined ? await make('project', {}) : (this.ids.projects[project] ?? '');
+    const granted = await this.call('PUT', `/projects/${projectId}/users/${id}/roles/${this.ids.roles[role]}`, admin);
+    if (granted.status !== 204) throw new Error(`Keystone answered ${granted.status} to a role`);
+    return {
+      name,
+      id,
+      projectId,
+      logIn: () => this.newToken({ identity: { methods: ['password'], password: { user: { id, password } } }, scope: { project: { id: projectId } } }),
+      setEnabled: async (enabled) => {
+        const { status } = await this.call('PATCH', `/users/${id}`, await this.logIn('admin', { project: 'admin' }), { user: { enabled } });
+        if (status !== 200) throw new Error(`Keystone answered ${status} to a change of a user`);
+      },
+    };
   }
 
   async revoke(token: string): Promise<void> {

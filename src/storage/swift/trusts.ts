@@ -24,13 +24,12 @@ export class Trusts {
    * @throws DomainError `Forbidden` if the user may not; StorageError, transient if Keystone is away
    */
   async make(token: Secret): Promise<string> {
-    const own = await this.service.login();
-    const seen = await this.call('GET', '/auth/tokens?nocatalog', own.token, { 'x-subject-token': token.reveal() });
+    const seen = await this.callAs(this.service, 'GET', '/auth/tokens?nocatalog', { 'x-subject-token': token.reveal() });
     if (seen.status !== 200) throw await refused(seen);
     const described = member(await jsonOf(seen), 'token');
     const trust = {
       trustor_user_id: member(member(described, 'user'), 'id'),
-      trustee_user_id: own.userId,
+      trustee_user_id: (await this.service.login()).userId,
       project_id: member(member(described, 'project'), 'id'),
       roles: (member(described, 'roles') as { id: string }[] | undefined)?.map(({ id }) => ({ id })) ?? [],
       impersonation: true,
@@ -45,10 +44,21 @@ export class Trusts {
   }
 
   /** Deletes one as the user who made it, which a token of the trust itself can do. One that is gone already is no error. @throws DomainError */
-  async remove(id: string, tokenOfTrust: string): Promise<void> {
-    const answer = await this.call('DELETE', `/OS-TRUST/trusts/${encodeURIComponent(id)}`, tokenOfTrust);
+  async remove(id: string, ofTrust: TokenSession): Promise<void> {
+    const answer = await this.callAs(ofTrust, 'DELETE', `/OS-TRUST/trusts/${encodeURIComponent(id)}`);
     if (![204, 404].includes(answer.status)) throw await refused(answer);
     await explanationOf(answer);
+  }
+
+  /** With a token of the session, which is renewed once if Keystone refuses it. */
+  private async callAs(session: TokenSession, method: string, path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+    for (let renewed = false; ; renewed = true) {
+      const login = await session.login();
+      const answer = await this.call(method, path, login.token, headers);
+      if (answer.status !== 401 || renewed) return answer;
+      session.refused(login);
+      await explanationOf(answer);
+    }
   }
 
   private call(method: string, path: string, token: string, headers: Record<string, string> = {}, json?: unknown): Promise<HttpAnswer> {

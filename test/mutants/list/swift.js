@@ -17,6 +17,9 @@ module.exports = [
     ['swift-any-interface', 'the endpoint is of the interface that the operator chose', "member(endpoint, 'interface') === wanted && ", '', 'tells where the own Swift is'],
     ['swift-clocks-apart', 'a token’s life is told by no clock but ours', 'Date.now() + life', "Date.parse(String(member(described, 'expires_at')))", 'counts a token’s life'],
   ]),
+  ...rows('src/storage/swift/trusts.ts', E2E, [
+    ['trusts-token-not-renewed', 'a token of the gateway’s that Keystone refuses keeps no trust from being made or deleted', 'session.refused(login);', '', 'though Keystone refuses the tokens'],
+  ]),
   ...rows('src/backup-restore.grants.ts', E2E, [
     ['trust-outlives-its-job', 'a trust is deleted when its job is over', 'await this.stores.giveBack(id);', '', 'by trusts that end with their jobs'],
   ]),
@@ -57,7 +60,8 @@ module.exports = [
     ['real-token-not-renewed', 'a token that Keystone revoked in mid-job is replaced', 'if (answer.status === 401) this.session.refused(login);', '', 'hears from Keystone'],
   ]),
   ...rows('src/storage/swift/swift-errors.ts', E2E, [
-    ['real-quota-unseen', 'a job that a real quota stops says so', '/quota/i.test(explanation)', '/no such words/i.test(explanation)', 'quota is used up'],
+    ['real-quota-unseen', 'a job that a real quota stops says so', '/quota/i.test(explanation)', '/no such words/i.test(explanation)', 'whose quota is used up'],
+    ['account-quota-unseen', 'a job that the quota of an account stops says so', "case 413:", "case 412:", 'the quota of the account is used up'],
   ]),
   ...rows('src/gateway/plugin-options.ts', E2E, [
     ['credential-not-for-swift', 'an application credential opens the own Swift', '? byCredential : byName;', '? byName : byName;', 'lets users in by it'],
