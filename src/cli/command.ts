@@ -144,6 +144,7 @@ function parse(
     const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
     return { values: values as Record<string, OptionValue>, positionals };
   } catch (error) {
-    throw usageError(error instanceof Error ? error.message : String(error));
+    // What Node.js says behind its first sentence is of other things that were perhaps meant.
+    throw usageError((error as Error).message.split('. ')[0] ?? '');
   }
 }

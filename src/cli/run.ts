@@ -21,7 +21,7 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
     const json = argv.includes('--json');
     const text = json
       ? JSON.stringify({ error: { type, message }, exit_code: exitCode })
-      : `${PROGRAM}: ${safeText(message)}${exitCode === EXIT.usage ? ` (${PROGRAM} --help)` : ''}`;
+      : `${PROGRAM}: ${safeText(message)}${exitCode === EXIT.usage ? ` (${helpFor(argv[0])})` : ''}`;
     await io.err.line(text).catch(() => undefined);
     return exitCode;
   }
@@ -51,6 +51,11 @@ async function dispatch(argv: readonly string[], io: Io, version: string): Promi
   if (!call.help) return command.run(call);
   await io.out.write(commandHelp(command));
   return EXIT.ok;
+}
+
+/** What tells more of a command, or of all. */
+function helpFor(name: string | undefined): string {
+  return COMMANDS.some((command) => command.name === name) ? `${PROGRAM} ${name} --help` : `${PROGRAM} --help`;
 }
 
 function commandOf(name: string): Command {

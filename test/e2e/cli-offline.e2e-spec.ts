@@ -299,6 +299,8 @@ describe('the command line without a server', () => {
       ];
       const env = { MAGNETODB_PROJECT: 'demo', MAGNETODB_TOKEN: 'x' };
       for (const argv of wrong) expect([argv, (await runCli(argv, { env })).code]).toEqual([argv, 2]);
+      expect((await runCli(['fly'])).err).toBe('magnetodb-backup: there is no command fly (magnetodb-backup --help)\n');
+      expect((await runCli(['verify', '.', '--fly'])).err).toBe("magnetodb-backup: Unknown option '--fly' (magnetodb-backup verify --help)\n");
       expect((await runCli(['list'], { env: { MAGNETODB_TOKEN: 'x' } })).err).toContain('MAGNETODB_PROJECT');
       expect((await runCli(['list'])).err).toMatch(/MAGNETODB_TOKEN.*OS_CLOUD.*OS_AUTH_URL/);
     });

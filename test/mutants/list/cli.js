@@ -18,6 +18,13 @@ module.exports = [
     ['cli-options-not-completed', 'the shell completes options', 'words="${options.map(([name]) => `--${name}`).join(\' \')}"', 'words=""', 'completes commands'],
     ['cli-choices-not-completed', 'the shell completes choices', 'return [...choices, `', 'return [`', 'completes commands'],
   ]),
+  ...rows('src/cli/api-connection.ts', ONLINE, [
+    ['cli-away-nowhere', 'a gateway that is away is named', 'the gateway at ${placeOf(url)} cannot', 'the gateway cannot', 'is away, or is none'],
+    ['cli-url-secrets-shown', 'no error shows what a URL hides', 'new URL(url).origin', 'url', 'is away, or is none'],
+  ]),
+  ...rows('src/cli/run.ts', OFFLINE, [
+    ['cli-help-of-all', 'a mistake leads to the help of its command', 'COMMANDS.some((command) => command.name === name)', 'COMMANDS.length === 0', 'answers 2 for'],
+  ]),
   ...rows('src/cli/help.ts', OFFLINE, [
     ['cli-help-without-examples', 'help has examples', '${command.examples.map((example) => `  ${PROGRAM} ${example}\\n`).join(\'\')}', '', 'explains inspect'],
   ]),
