@@ -32,7 +32,7 @@ export interface Measured {
   readonly loadPerSecond: number;
   readonly reads: readonly Turn[];
   readonly writes: readonly Turn[];
-  readonly memory: readonly { readonly items: number; readonly mebibytes: { readonly backup: number; readonly both: number } }[];
+  readonly memory: readonly { readonly items: number; readonly mebibytes: { readonly backup: number; /** Undefined: not restored. */ readonly both: number | undefined } }[];
   /** undefined: calls failed, or were not measured. */
   readonly latency: Neighbours | undefined;
 }
@@ -106,7 +106,7 @@ export function cassandraMarkdown(report: CassandraReport): string {
   const names = Object.keys(stages[0] ?? {});
   if (names.length > 0) lines.push(`Stages of a restore (median seconds): ${names.map((name) => `${name} ${median(stages.map((each) => each[name] ?? 0)).toFixed(2)}`).join(', ')}.`, '');
   if (memory.length > 0) lines.push('| peak memory (VmHWM) | after a backup | after backup and restore |', '|---|---|---|');
-  for (const row of memory) lines.push(`| ${whole(row.items)} items | ${row.mebibytes.backup} MiB | ${row.mebibytes.both} MiB |`);
+  for (const row of memory) lines.push(`| ${whole(row.items)} items | ${row.mebibytes.backup} MiB | ${row.mebibytes.both === undefined ? '–' : `${row.mebibytes.both} MiB`} |`);
   if (latency !== undefined) {
     lines.push('', '| get_item, 100 calls/s | calls | p50 | p99 |', '|---|---|---|---|');
     const rows = [

@@ -6,6 +6,7 @@ import { WireItem } from '../demo/cities';
 import { DEMO_PROJECT, Deployment } from '../demo/deployment';
 import { EmbeddedServer } from '../src/database';
 import { throwFramesAway } from './cassandra-frames';
+import { fillFast } from './cassandra-load';
 import { BenchNode, PeerRun, Peers, cpuSeconds } from './cassandra-node';
 import { CassandraReport, Neighbours, Turn, summarise } from './cassandra-report';
 import { BenchRequest } from './command-line';
@@ -21,6 +22,8 @@ const IDLE_SECONDS = 20;
 /** How fast we can be is measured without the limit that backups have by default. */
 const FULL_SPEED = { BACKUP_BYTES_PER_SECOND: '0', BACKUP_REQUESTS_IN_FLIGHT: '0' };
 const SMALL_ITEMS = 100_000;
+/** Rows whose values those of a large table have. */
+const PATTERNS = 2_000;
 /** Calls of bulk_load at a time. */
 const LOADERS = 4;
 /** As many rows of one partition as keep below the server's limit for a batch; as few queries as keep it busy. */
@@ -84,14 +87,15 @@ class CassandraBench {
     return withGateway({ DATABASE_URL: this.databaseUrl, ...this.node.settings, ...env }, this.stops, work);
   }
 
-  private load(table: BenchTable): Promise<number> {
+  /** @param first so many of its items only */
+  private load(table: BenchTable, first = table.items): Promise<number> {
     return this.withGateway(async (_gateway, api) => {
       await api.createTable(table.definition);
       const began = performance.now();
-      const answers = await Promise.all(Array.from({ length: LOADERS }, (_each, loader) => api.bulkLoad(table.name, partOf(table, loader))));
+      const answers = await Promise.all(Array.from({ length: LOADERS }, (_each, loader) => api.bulkLoad(table.name, partOf(table, loader, first))));
       const processed = answers.reduce((sum, answer) => sum + answer.processed, 0);
-      if (processed !== table.items) throw new Error(`bulk_load stored ${processed} of ${table.items} items`);
-      const perSecond = Math.round((table.items * 1000) / (performance.now() - began));
+      if (processed !== first) throw new Error(`bulk_load stored ${processed} of ${first} items`);
+      const perSecond = Math.round((first * 1000) / (performance.now() - began));
       say(`${table.name}: loaded, ${perSecond} items/s`);
       return perSecond;
     });
@@ -172,22 +176,36 @@ class CassandraBench {
   }
 
   /** What was loaded is all there. */
-  private async check({ keyspace, table }: { keyspace: string; table: string }): Promise<void> {
+  private async check({ keyspace, table }: { keyspace: string; table: string }, items = this.sizes.items): Promise<void> {
     const rows = await throwFramesAway(this.node.port, `"${keyspace}"."${table}"`, '"u_device"', '"u_device"');
-    if (rows !== this.sizes.items) throw new Error(`${rows} rows were loaded into ${table} instead of ${this.sizes.items}`);
+    if (rows !== items) throw new Error(`${rows} rows were loaded into ${table} instead of ${items}`);
   }
 
-  /** Peak of a fresh gateway that makes one backup and one restore. */
-  private async memory(items: number): Promise<{ backup: number; both: number }> {
+  /** More rows than the table of all else has. */
+  private async loadLarge(table: BenchTable): Promise<void> {
+    const began = performance.now();
+    await this.load(table, PATTERNS);
+    const at = await this.node.physical(DEMO_PROJECT, table.name);
+    await fillFast(`127.0.0.1:${this.node.port}`, at, table);
+    await this.check(at, table.items);
+    say(`${table.name}: there after ${Math.round((performance.now() - began) / 1000)} s`);
+  }
+
+  /** Peak of a fresh gateway that makes one backup and one restore (of a large table, if that is asked for). */
+  private async memory(items: number): Promise<{ backup: number; both: number | undefined }> {
     const table = generatedTable(items);
-    if (items !== this.sizes.items) await this.load(table);
+    const isLarge = items > this.sizes.items;
+    if (isLarge) await this.loadLarge(table);
+    else if (items !== this.sizes.items) await this.load(table);
     return this.withGateway(async (gateway, api) => {
       const { source } = await backUp(api, this.databaseUrl, table.name);
       const backup = peakMemoryMiB(gateway.pid);
+      say(`${table.name}: peak memory ${backup} MiB after a backup`);
+      if (isLarge && !this.has('large-restore')) return { backup, both: undefined };
       await restore(api, this.databaseUrl, `memory_${items}`, source);
       const both = peakMemoryMiB(gateway.pid);
       await api.dropTable(`memory_${items}`);
-      say(`${table.name}: peak memory ${backup} MiB after a backup, ${both} after a restore, too`);
+      say(`${table.name}: peak memory ${both} MiB after a restore, too`);
       return { backup, both };
     });
   }
@@ -235,7 +253,10 @@ class CassandraBench {
 }
 
 /** Of partitions and their neighbours, what one of the loaders loads. */
-function* partOf(table: BenchTable, loader: number): Generator<WireItem> {
+function* partOf(table: BenchTable, loader: number, first: number): Generator<WireItem> {
   let index = 0;
-  for (const item of table.generate()) if (Math.floor(index++ / 100) % LOADERS === loader) yield item;
+  for (const item of table.generate()) {
+    if (index >= first) return;
+    if (Math.floor(index++ / 100) % LOADERS === loader) yield item;
+  }
 }

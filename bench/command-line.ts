@@ -22,7 +22,7 @@ export interface BenchRequest {
 /** What `--only` can name. */
 const PARTS: Readonly<Record<Mode, readonly string[]>> = {
   tables: ['cities', 'million', 'memory', 'latency'],
-  cassandra: ['reads', 'writes', 'memory', 'latency'],
+  cassandra: ['reads', 'writes', 'memory', 'large-restore', 'latency'],
   swift: [],
   auth: [],
 };
@@ -51,12 +51,13 @@ Options:
   --only PARTS some of ${PARTS.tables.join()} (no mode), of ${PARTS.cassandra.join()} (cassandra)
   --rounds N   how often each is measured (no mode, cassandra)
   --items N    rows of the table (cassandra; default 1000000)
-  --large N    memory at that size, too (cassandra)
+  --large N    memory of a backup at that size, too, and of a restore with the part large-restore (cassandra; 5000000: ten minutes)
   --help       this
 
 Examples:
   npm run bench -- --only cities --rounds 5
   npm run bench -- cassandra --only reads --rounds 1
+  npm run bench -- cassandra --only memory --items 100000 --large 5000000
 Progress goes to standard error, results to standard output. What it starts it stops, also when it is interrupted. Results so far: bench/RESULTS.md
 `;
 
