@@ -14,14 +14,15 @@ export class TestProcess {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
 
-  /** `script`: path below `root`, the project's by default. The environment is this process's, and `environment`. */
+  /** `script`: path below `root`, the project's by default. The environment is this process's, and `environment`. `nodeOptions`: for V8. */
   static start(
     script: string,
     environment: Record<string, string>,
     args: readonly string[] = [],
     root = join(__dirname, '..', '..'),
+    nodeOptions: readonly string[] = [],
   ): TestProcess {
-    const child = spawn(process.execPath, ['-r', join(__dirname, 'swc-register.js'), join(root, script), ...args], {
+    const child = spawn(process.execPath, [...nodeOptions, '-r', join(__dirname, 'swc-register.js'), join(root, script), ...args], {
       cwd: root,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
