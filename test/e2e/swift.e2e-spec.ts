@@ -214,6 +214,17 @@ describeIfThere('Backups in Swift', () => {
     expect(await scene.client.madeBackup(table)).toMatchObject({ status: 'CREATED', item_count: ITEMS });
   });
 
+  /** Everything that is listed, and then the container: as somebody would who cleans up. */
+  async function wipe(): Promise<void> {
+    const headers = { 'X-Auth-Token': await swift.keystone.logIn('magnetodb', { project: 'service' }) };
+    await until(async () => {
+      for (const name of (await objectsOf(account, container, headers['X-Auth-Token'])) ?? [])
+        await steadyFetch(`${swift.url}/v1/${account}/${container}/${name}`, { method: 'DELETE', headers });
+      const { status } = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { method: 'DELETE', headers });
+      return status === 204 || status === 404;
+    });
+  }
+
   it('whose container is deleted under a job, ends it with an error that says so', async () => {
     const table = await scene.table('gone');
     let chunks = 0;
@@ -223,17 +234,25 @@ describeIfThere('Backups in Swift', () => {
     const asked = await expectStatus(scene.client.createBackup(table), 202);
     const id = String(asked['id']);
     await until(() => chunks > 2);
-    // Everything that is listed, and then the container: as somebody would who cleans up.
-    const token = await swift.keystone.logIn('magnetodb', { project: 'service' });
-    await until(async () => {
-      for (const name of (await objectsOf(account, container, token)) ?? [])
-        await steadyFetch(`${swift.url}/v1/${account}/${container}/${name}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
-      const { status } = await steadyFetch(`${swift.url}/v1/${account}/${container}`, { method: 'DELETE', headers: { 'X-Auth-Token': token } });
-      return status === 204 || status === 404;
-    });
+    await wipe();
     goOn();
     const backup = await scene.client.finished(() => scene.client.backup(table, id), 'CREATING');
     expect(backup).toMatchObject({ status: 'CREATE_FAILED', error: { type: 'StorageError', message: expect.stringContaining('deleted while it was being made') } });
+  });
+
+  it('whose container is deleted under a restore, ends it with an error, and no table is left', async () => {
+    const backup = await scene.client.madeBackup(await scene.table('source'));
+    let chunks = 0;
+    let goOn = (): void => undefined;
+    const gone = new Promise<void>((resolve) => (goOn = resolve));
+    proxy.judge(({ method, url }) => (method === 'GET' && url.includes('/chunks/') && ++chunks > 2 ? { after: () => gone } : undefined));
+    const job = await expectStatus(scene.client.createRestore('never', { id: backup['id'] }), 202);
+    await until(() => chunks > 2);
+    await wipe();
+    goOn();
+    const restore = await scene.client.finished(() => scene.client.restore('never', job['id']), 'RESTORING');
+    expect(restore).toMatchObject({ status: 'RESTORE_FAILED', error: { type: 'ArchiveDamaged', message: expect.stringContaining('chunks/') } });
+    expect(await scene.data.get('tables/never')).toMatchObject({ status: 404, body: { error: { type: 'TableNotExistsException' } } });
   });
 });
 
