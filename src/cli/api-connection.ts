@@ -68,12 +68,7 @@ export class ApiConnection {
       });
     } catch (error) {
       signal.throwIfAborted();
-      throw new CliError(EXIT.unavailable, 'ServiceUnavailable', `the gateway at ${placeOf(url)} cannot be reached (${connectionErrorCode(error)}); --url or MAGNETODB_URL says where it is`);
+      throw new CliError(EXIT.unavailable, 'ServiceUnavailable', `the gateway at ${url} cannot be reached (${connectionErrorCode(error)}); --url or MAGNETODB_URL says where it is`);
     }
   }
-}
-
-/** Without a path, a query or a name and password. */
-function placeOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : 'that URL';
 }

@@ -19,8 +19,10 @@ module.exports = [
     ['cli-choices-not-completed', 'the shell completes choices', 'return [...choices, `', 'return [`', 'completes commands'],
   ]),
   ...rows('src/cli/api-connection.ts', ONLINE, [
-    ['cli-away-nowhere', 'a gateway that is away is named', 'the gateway at ${placeOf(url)} cannot', 'the gateway cannot', 'is away, or is none'],
-    ['cli-url-secrets-shown', 'no error shows what a URL hides', 'new URL(url).origin', 'url', 'is away, or is none'],
+    ['cli-away-nowhere', 'a gateway that is away is named', 'the gateway at ${url} cannot', 'the gateway cannot', 'is away, or is none'],
+  ]),
+  ...rows('src/cli/access.ts', ONLINE, [
+    ['cli-url-with-secrets', 'no URL with a password is taken, which errors would show', '[^/@?#]+(', '[^/?#]+(', 'is away, or is none'],
   ]),
   ...rows('src/cli/run.ts', OFFLINE, [
     ['cli-help-of-all', 'a mistake leads to the help of its command', 'COMMANDS.some((command) => command.name === name)', 'COMMANDS.length === 0', 'answers 2 for'],
