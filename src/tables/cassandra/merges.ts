@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { types } from 'cassandra-driver';
-import { DecodedItem, TableRef, checkItemFits } from '../../kernel';
+import { DecodedItem, TableRef, canonicalKey, checkItemFits } from '../../kernel';
 import { TableHandle } from '../table-backend';
 import { sameItem, uniqueItems } from './build-writes';
 import { encodeCells, encodeKey, readRow } from './codec';
@@ -10,9 +10,11 @@ import { indexKey, RowWrites } from './row-writes';
 import { Layout, keyValues } from './layout';
 import { Content, TableRow, generationOf, requireOpen } from './registry';
 import { Services } from './services';
-import { toNumber } from './session';
+import { Statement, toNumber } from './session';
 
 const MERGES_AT_ONCE = 32;
+/** Items of one partition are read and written together, so many at most, and so many bytes of them. */
+const [MOST_TOGETHER, MOST_BYTES_TOGETHER] = [32, 256 * 1024];
 const MAX_TRIES = 20;
 /** Write times of two merges are apart by more than the delete before each needs. */
 const STEP_MICROS = 1_000;
@@ -61,8 +63,8 @@ export class Merges {
       const isRunning = [...row.merges.values()].includes(writeTimeMicros);
       if (!isRunning || generationOf(row.internalName, ref.projectId) !== handle.generation) throw tableChanged();
       const content = await registry.contentOf(row);
-      const one = new MergeWrites(this.services, content, writeTimeMicros);
-      await atOnce(uniqueItems(items), MERGES_AT_ONCE, (decoded) => one.merge(decoded));
+      const writes = new MergeWrites(this.services, content, writeTimeMicros);
+      await atOnce(writes.groupsOf(uniqueItems(items)), MERGES_AT_ONCE, (group) => writes.merge(group));
     });
   }
 
@@ -89,25 +91,54 @@ class MergeWrites {
     this.rows = new RowWrites(services, content.layout);
   }
 
-  async merge(decoded: DecodedItem): Promise<void> {
+  /** Items that are merged together: neighbours in a partition, where there are no index rows, which are judged item by item. */
+  groupsOf(items: readonly DecodedItem[]): DecodedItem[][] {
+    const { layout } = this;
+    if (layout.indexRows || layout.range === undefined) return items.map((decoded) => [decoded]);
+    const groups: DecodedItem[][] = [];
+    const open = new Map<string, { group: DecodedItem[]; bytes: number }>();
+    for (const decoded of items) {
+      const [hash = ''] = keyValues(layout, decoded.item);
+      let last = open.get(hash);
+      if (last === undefined || last.group.length >= MOST_TOGETHER || last.bytes >= MOST_BYTES_TOGETHER) {
+        last = { group: [], bytes: 0 };
+        open.set(hash, last);
+        groups.push(last.group);
+      }
+      last.group.push(decoded);
+      last.bytes += decoded.canonical.length;
+    }
+    return groups;
+  }
+
+  async merge(group: readonly DecodedItem[]): Promise<void> {
+    for (const { defined } of group) checkItemFits(this.content.schema, defined);
+    const merged = group.map((decoded) => ({ decoded, key: encodeKey(this.layout, keyValues(this.layout, decoded.item)) }));
+    const before = await this.readAll(merged.map(({ key }) => key));
+    const statements = merged.flatMap(({ decoded, key }) => this.statementsOf(decoded, key, before.get(nameOf(decoded.canonicalKey))));
+    const own = statements.flatMap(({ base }) => base);
+    if (own.length > 0) await this.services.session.writeTogether(own);
+    for (const { indexed, key, item } of statements) {
+      if (indexed.length === 0 || !(await this.holds(key))) continue;
+      await this.services.session.writeTogether(indexed);
+      // A later write or delete that came in between knew nothing of these rows.
+      if (!(await this.holds(key))) await this.services.session.writeTogether(this.indexRemovals(key, item, this.time));
+    }
+  }
+
+  /** None, if what is there is newer or the item has expired. @throws DomainError KeyCollision: this merge wrote another item of that key */
+  private statementsOf(decoded: DecodedItem, key: readonly unknown[], before: Found | undefined): ItemWrites[] {
     const { layout, time } = this;
-    checkItemFits(this.content.schema, decoded.defined);
     const { item } = decoded;
-    const key = encodeKey(layout, keyValues(layout, item));
-    const before = await this.read(key);
     if (before?.writtenAt === time && !sameItem(before.row, decoded)) throw keyCollision(decoded);
     const life = this.rows.lifeOf(decoded.expiresAt);
-    if (life === undefined || (before?.writtenAt ?? 0) > time) return;
+    if (life === undefined || (before?.writtenAt ?? 0) > time) return [];
     const cells = encodeCells(layout, item).map((cell) => cell ?? types.unset);
     const [base, ...indexed] = this.rows.load(key, cells, life, time);
-    if (!base) return;
+    if (!base) return [];
     const removal = { query: `DELETE FROM ${layout.cqlName} USING TIMESTAMP ${time - 1} WHERE ${layout.baseRow}`, params: key };
     const stale = layout.indexRows && before ? this.indexRemovals(key, before.row.item, time - 1) : [];
-    await this.services.session.writeTogether([removal, ...stale, base]);
-    if (indexed.length === 0 || !(await this.holds(key))) return;
-    await this.services.session.writeTogether(indexed);
-    // A later write or delete that came in between knew nothing of these rows.
-    if (!(await this.holds(key))) await this.services.session.writeTogether(this.indexRemovals(key, item, time));
+    return [{ key, item, base: [removal, ...stale, base], indexed }];
   }
 
   private indexRemovals(key: readonly unknown[], item: DecodedItem['item'], time: number): { query: string; params: unknown[] }[] {
@@ -124,12 +155,44 @@ class MergeWrites {
     return (await this.read(key))?.writtenAt === this.time;
   }
 
-  private async read(key: readonly unknown[]): Promise<{ row: ReturnType<typeof readRow>; writtenAt: number } | undefined> {
-    const { layout } = this;
-    const query = `SELECT ${layout.selection}, MAXWRITETIME(attr_exist) FROM ${layout.cqlName} WHERE ${layout.baseRow}`;
-    const [row] = await this.services.session.read(query, key);
-    if (!row) return undefined;
-    const time = (row.values() as unknown[]).at(-1);
-    return { row: readRow(layout, row), writtenAt: time === null ? 0 : toNumber(time) };
+  private async read(key: readonly unknown[]): Promise<Found | undefined> {
+    const [found] = (await this.readAll([key])).values();
+    return found;
   }
+
+  /** Rows of one partition, by the canonical keys of their items. */
+  private async readAll(keys: readonly (readonly unknown[])[]): Promise<Map<string, Found>> {
+    const { layout } = this;
+    const [first = []] = keys;
+    const single = keys.length === 1 || layout.range === undefined;
+    const where = single ? layout.baseRow : `${layout.hash.cql} = ? AND ${layout.range?.cql ?? ''} IN ?`;
+    const query = `SELECT ${layout.selection}, MAXWRITETIME(attr_exist) FROM ${layout.cqlName} WHERE ${where}`;
+    const rows = await this.services.session.read(query, single ? first : [first[0], keys.map(([, range]) => range)]);
+    return new Map(
+      rows.map((each) => {
+        const row = readRow(layout, each);
+        const time = (each.values() as unknown[]).at(-1);
+        return [nameOf(canonicalKey(this.content.schema, row.item)), { row, writtenAt: time === null ? 0 : toNumber(time) }];
+      }),
+    );
+  }
+}
+
+/** What is there before a merge. */
+interface Found {
+  readonly row: ReturnType<typeof readRow>;
+  /** Microseconds. */
+  readonly writtenAt: number;
+}
+
+/** How an item is merged. */
+interface ItemWrites {
+  readonly key: readonly unknown[];
+  readonly item: DecodedItem['item'];
+  readonly base: readonly Statement[];
+  readonly indexed: readonly Statement[];
+}
+
+function nameOf(key: Buffer): string {
+  return key.toString('latin1');
 }

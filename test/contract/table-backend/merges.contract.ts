@@ -58,6 +58,23 @@ export function describeMerges(make: MakeHarness): void {
       await expect(backend.mergeItems(ref, handle, items, writeTimeMicros)).rejects.toEqual(code('TableChanged'));
     });
 
+    it('judges each of many items of a partition by itself', async () => {
+      const { backend } = harness();
+      const ref = await freshTable(backend);
+      const ranges = Array.from({ length: 80 }, (_each, index) => index - 40);
+      const hundred = plainItem('b', 100, { from: s('live') });
+      await backend.putItems(ref, [0, 1, 2].map((range) => ({ item: live(range), expiresAt: undefined })));
+      const { handle, writeTimeMicros } = await backend.beginMerge(ref, 'job');
+      for (const newer of [live(-40), live(7), live(39), hundred]) await backend.putItem(ref, newer, {});
+      await backend.deleteItem(ref, live(3), {});
+      const items = [...ranges.map(fromBackup), plainItem('b', 100, { from: s('backup') }), plainItem('b', 101)];
+      await backend.mergeItems(ref, handle, items.map((item) => decoded(PLAIN, item)), writeTimeMicros);
+      const expected = ranges.filter((range) => range !== 3).map((range) => ([-40, 7, 39].includes(range) ? live(range) : fromBackup(range)));
+      expect(texts(await scanAll(backend, ref)).sort()).toEqual(texts([...expected, hundred, plainItem('b', 101)]).sort());
+      const other = decoded(PLAIN, plainItem('a', 30, { from: s('another') }));
+      await expect(backend.mergeItems(ref, handle, [decoded(PLAIN, fromBackup(29)), other], writeTimeMicros)).rejects.toEqual(code('KeyCollision'));
+    });
+
     it('counts an owner once, and goes on for as long as anyone does', async () => {
       const { backend } = harness();
       const ref = await freshTable(backend);

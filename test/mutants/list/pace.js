@@ -48,4 +48,7 @@ module.exports = [
   ...rows('src/tables/cassandra/session.ts', 'src/tables/cassandra/options.spec.ts', [
     ['connect-timeout-fixed', 'how long a node may take to let a connection in is a setting', 'connectMillis: connectTimeoutMillis', 'connectMillis: 5_000', 'reaches the lane'],
   ]),
+  ...rows('src/tables/cassandra/merges.ts', 'src/tables/cassandra/cassandra-table-backend.spec.ts', [
+    ['merged-by-a-neighbour', 'items that are merged together are judged one by one', 'before.get(nameOf(decoded.canonicalKey))', '[...before.values()][0]', 'judges each of many items'],
+  ]),
 ];
