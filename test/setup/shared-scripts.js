@@ -1,6 +1,6 @@
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { statSync } = require('node:fs');
-const { Script } = require('node:vm');
+const { Script, runInContext } = require('node:vm');
 const Runtime = require('jest-runtime').default;
 
 /**
@@ -8,6 +8,12 @@ const Runtime = require('jest-runtime').default;
  * made of them serves the next file, too. Each file still has its own context, in which each module runs anew.
  */
 const known = new Map();
+
+/**
+ * What modules find as variables around them, since Node looks into a context's global object slowly: nothing of it is ever replaced, by fake timers
+ * neither.
+ */
+const BUILT_IN = 'Array BigInt Boolean Buffer Error JSON Map Math Number Object Promise Reflect RegExp Set String Symbol TypeError Uint8Array WeakMap'.split(' ');
 
 /** Tells one version of a file from another: a worker may outlive an edit (`jest --watch`). */
 function stampOf(filename) {
@@ -58,22 +64,25 @@ class SharedScriptsRuntime extends Runtime {
   shareScripts() {
     const { executor } = this;
     const compile = executor.compile.bind(executor);
+    let builtIn;
     executor.compile = (code, filename) => {
       const context = this._environment.getVmContext();
       const shared = known.get(filename);
       if (context === null || shared?.code !== code) return compile(code, filename);
       // What imports dynamically is bound to the runtime that asked for it.
       shared.script ??= /\bimport\s*\(/.test(code) ? 'own' : scriptOf(code, filename, executor.injectedModuleParameters);
-      return shared.script === 'own' ? compile(code, filename) : shared.script.runInContext(context);
+      if (shared.script === 'own') return compile(code, filename);
+      builtIn ??= runInContext(`[${BUILT_IN.join(', ')}]`, context);
+      return shared.script.runInContext(context)(...builtIn);
     };
   }
 }
 
-/** A function's expression, on the line that the code begins on: places in stack traces stay true. */
+/** A function that makes the module's function, on the line that the code begins on: places in stack traces stay true. */
 function scriptOf(code, filename, parameters) {
-  const head = `(function (${parameters.join(', ')}) {`;
+  const head = `(function (${BUILT_IN.join(', ')}) { return function (${parameters.join(', ')}) {`;
   try {
-    return new Script(`${head}${code}\n})`, { filename, columnOffset: -head.length });
+    return new Script(`${head}${code}\n}})`, { filename, columnOffset: -head.length });
   } catch {
     // Jest says best what is wrong with it.
     return 'own';
