@@ -1,7 +1,8 @@
-import { TableDigest, bucketOf, canonicalItem, canonicalKey, digestHex, itemDigest, parseItem, schemaFromJson } from '../src/kernel';
+import { schemaFromJson } from '../src/kernel';
 import { ApiClient, Backup, Progress, RestoreJob } from './api-client';
 import { CassandraScenery } from './cassandra-scenery';
 import { CITIES_TABLE, TABLE_NAME, WireItem, cityItems } from './cities';
+import { compareItems, isEqual, structureOf } from './comparison';
 import { OpenstackScenery } from './openstack-scenery';
 import { Party, PlainScenery, Scenery } from './scenery';
 
@@ -75,7 +76,7 @@ async function play(scenery: Scenery): Promise<Report> {
     parties.push(first);
     const here = first.api;
     await here.createTable(CITIES_TABLE);
-    const structure = await structureOf(here);
+    const structure = structureOf(await here.describeTable(TABLE_NAME));
     await timed(phases, 'load', () => load(here));
     const backup = await timed(phases, 'back up', () => backUp(here), (done) => done.item_count ?? 0);
     const location = backup.links.find((link) => link.rel === 'location')?.href ?? '';
@@ -87,17 +88,18 @@ async function play(scenery: Scenery): Promise<Report> {
     parties.push(second);
     const there = second.api;
     await timed(phases, 'restore', () => restore(there, location, second.strategy), () => backup.item_count ?? 0);
-    const compared = await timed(phases, 'compare', () => compare(there), (result) => result.items);
-    const structureEqual = (await structureOf(there)) === structure;
+    const compare = () => compareItems(schema, cityItems(itemLimit), there.scanAll(TABLE_NAME));
+    const compared = await timed(phases, 'compare', compare, (result) => result.items);
+    const restored = structureOf(await there.describeTable(TABLE_NAME));
     return {
-      equal: structureEqual && compared.differing === 0 && compared.loaded === compared.restored && compared.items === backup.item_count,
+      equal: isEqual(compared, [structure, restored], backup.item_count),
       items: compared.items,
       table_bytes: backup.table_size_bytes ?? 0,
       backup_bytes: backup.size_bytes ?? 0,
       source_url: location,
       loaded_digest: compared.loaded,
       restored_digest: compared.restored,
-      structure_equal: structureEqual,
+      structure_equal: restored === structure,
       differing_items: compared.differing,
       ...(second.notified === undefined ? {} : { notified: second.notified }),
       phases,
@@ -148,46 +150,6 @@ async function restore(api: ApiClient, source: string, strategy: unknown): Promi
   endBar();
   if (job.status !== 'RESTORED') throw new Error(`the restore ended as ${job.status}: ${job.error?.message}`);
   return job;
-}
-
-/** Compares what was loaded with what the second deployment's public API gives, item by item. */
-async function compare(api: ApiClient): Promise<{ items: number; differing: number; loaded: string; restored: string }> {
-  const expected = new Map<string, string>();
-  const loaded = new TableDigest();
-  for (const item of cityItems(itemLimit)) {
-    const { key, text } = canonical(item, loaded);
-    expected.set(key, text);
-  }
-  const restored = new TableDigest();
-  let items = 0;
-  let differing = 0;
-  for await (const item of api.scanAll(TABLE_NAME)) {
-    items += 1;
-    const { key, text } = canonical(item, restored);
-    if (expected.get(key) !== text) differing += 1;
-    expected.delete(key);
-  }
-  return { items, differing: differing + expected.size, loaded: hexOf(loaded), restored: hexOf(restored) };
-}
-
-function canonical(json: unknown, digest: TableDigest): { key: string; text: string } {
-  const item = parseItem(json);
-  const bytes = canonicalItem(item);
-  const key = canonicalKey(schema, item);
-  digest.add(bucketOf(key), itemDigest(bytes));
-  return { key: key.toString(), text: bytes.toString() };
-}
-
-function hexOf(digest: TableDigest): string {
-  return digestHex(digest.total().sum);
-}
-
-/** What must come back of a table's description: everything but its times, sizes and links. */
-async function structureOf(api: ApiClient): Promise<string> {
-  const { attribute_definitions, key_schema, local_secondary_indexes, table_name } = await api.describeTable(TABLE_NAME);
-  const indexes = (local_secondary_indexes as Record<string, unknown>[]).map(({ index_name, key_schema: keys, projection }) => ({ index_name, keys, projection }));
-  const attributes = [...(attribute_definitions as { attribute_name: string }[])].sort((a, b) => (a.attribute_name < b.attribute_name ? -1 : 1));
-  return JSON.stringify({ table_name, attributes, key_schema, indexes });
 }
 
 async function timed<T>(phases: Phase[], phase: string, work: () => Promise<T>, itemsOf: (result: T) => number = Number): Promise<T> {
