@@ -19,6 +19,7 @@ import {
   TableBackendCapabilities,
   TableHandle,
   TableLock,
+  TableStructure,
   WriteOptions,
   WriteResult,
 } from './table-backend';
@@ -30,6 +31,7 @@ export interface TableBackendParts {
   readonly tables: {
     create: TableBackend['createTable'];
     describe: TableBackend['describeTable'];
+    structure: TableBackend['tableStructure'];
     findById: TableBackend['findTableById'];
     list: TableBackend['listTables'];
     usage: TableBackend['listUsage'];
@@ -83,6 +85,10 @@ export class PartedTableBackend implements TableBackend {
 
   describeTable(ref: TableRef): Promise<TableDescription> {
     return this.translated(() => this.parts.tables.describe(ref));
+  }
+
+  tableStructure(ref: TableRef): Promise<TableStructure> {
+    return this.translated(() => this.parts.tables.structure(ref));
   }
 
   findTableById(projectId: string, tableId: string): Promise<TableDescription | undefined> {

@@ -187,6 +187,9 @@ export interface DroppingTable {
   readonly owner: string;
 }
 
+/** The part of a description that is known at once. */
+export type TableStructure = Pick<TableDescription, 'schema' | 'status'>;
+
 /**
  * The tables port: MagnetoDB tables as any backend keeps them. All that a host gives to the plugin.
  *
@@ -207,6 +210,8 @@ export interface TableBackend {
   /** `TableAlreadyExistsException` if the name is taken. The answer's status is CREATING or ACTIVE. */
   createTable(ref: TableRef, schema: TableSchema): Promise<TableDescription>;
   describeTable(ref: TableRef): Promise<TableDescription>;
+  /** What every call for items needs to know of its table: nothing is counted. */
+  tableStructure(ref: TableRef): Promise<TableStructure>;
   /** The table with this id (dashed UUID) in this project; undefined if there is none. */
   findTableById(projectId: string, tableId: string): Promise<TableDescription | undefined>;
   /** In ascending order of names (by their bytes). */

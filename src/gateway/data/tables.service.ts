@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { TABLE_BACKEND, TableBackend } from '../../index';
-import { TableDescription, TableRef, TableSchema, validationError } from '../../kernel';
+import { TableRef, TableSchema, validationError } from '../../kernel';
 
 /** What item calls need to know of tables. */
 @Injectable()
@@ -12,10 +12,8 @@ export class TablesService {
    * a table in MAINTENANCE passes here and is refused by the backend, which knows for how long.
    */
   async schemaOf(ref: TableRef): Promise<TableSchema> {
-    const table: TableDescription = await this.backend.describeTable(ref);
-    if (table.status !== 'ACTIVE' && table.status !== 'MAINTENANCE') {
-      throw validationError(`The table '${ref.name}' is not ACTIVE but ${table.status}`);
-    }
-    return table.schema;
+    const { schema, status } = await this.backend.tableStructure(ref);
+    if (status !== 'ACTIVE' && status !== 'MAINTENANCE') throw validationError(`The table '${ref.name}' is not ACTIVE but ${status}`);
+    return schema;
   }
 }

@@ -1,4 +1,5 @@
 import { DomainError, TABLE_NAME_PATTERN, TableDescription, TableRef, TableSchema, checkSchema, newId, uuidHex, validationError } from '../../kernel';
+import { TableStructure } from '../table-backend';
 import { isVanished, tableAlreadyExists, tableNotExists, unavailable } from './errors';
 import { atOnce } from './at-once';
 import { createTableCql, internalName, keyspaceOf, parseInternalName } from './layout';
@@ -81,6 +82,12 @@ export class TableAdmin {
         if (!isVanished(error) || tries === MAX_VANISHINGS) throw error;
       }
     }
+  }
+
+  async structure(ref: TableRef): Promise<TableStructure> {
+    const row = await this.services.registry.require(ref);
+    const { schema } = await this.services.registry.contentOf(row);
+    return { schema, status: statusOf(row) };
   }
 
   async findById(projectId: string, tableId: string): Promise<TableDescription | undefined> {

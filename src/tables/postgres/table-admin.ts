@@ -9,6 +9,7 @@ import {
   newId,
   validationError,
 } from '../../kernel';
+import { TableStructure } from '../table-backend';
 import { createContent, createIndexes, measure, retireContent } from './content';
 import { Database, Queryable } from './database';
 import { SQL_STATE, sqlState } from './errors';
@@ -42,6 +43,11 @@ export class TableAdmin {
 
   async describe(ref: TableRef): Promise<TableDescription> {
     return retryVanished(async () => this.describeRow(this.db, await this.services.registry.require(this.db, ref)));
+  }
+
+  async structure(ref: TableRef): Promise<TableStructure> {
+    const row = await this.services.registry.require(this.db, ref);
+    return { schema: row.content.schema, status: statusOf(row) };
   }
 
   async findById(projectId: string, tableId: string): Promise<TableDescription | undefined> {

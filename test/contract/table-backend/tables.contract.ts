@@ -26,12 +26,14 @@ export function describeTables(make: MakeHarness): void {
       expect(created).toMatchObject({ ...ref, status: 'ACTIVE', itemCount: 0, schema: INDEXED });
       expect(created.id).toMatch(/^[0-9a-f]{8}-/);
       expect(await backend.describeTable(ref)).toEqual(created);
+      expect(await backend.tableStructure(ref)).toEqual({ schema: INDEXED, status: 'ACTIVE' });
       expect(await backend.findTableById(ref.projectId, created.id)).toEqual(created);
       expect(await backend.findTableById('other', created.id)).toBeUndefined();
       expect(await backend.findTableById(ref.projectId, newId())).toBeUndefined();
       expect(await backend.findTableById(ref.projectId, 'no id')).toBeUndefined();
       expect(await backend.dropTable(ref)).toMatchObject({ id: created.id, status: 'DELETING' });
       await expect(backend.describeTable(ref)).rejects.toEqual(code('TableNotExistsException'));
+      await expect(backend.tableStructure(ref)).rejects.toEqual(code('TableNotExistsException'));
       expect(await backend.findTableById(ref.projectId, created.id)).toBeUndefined();
     });
 
@@ -134,6 +136,7 @@ export function describeTables(make: MakeHarness): void {
       await expect(backend.createTable(freshRef(), schemaOf({ a: 'S' }, 'h'))).rejects.toEqual(code('ValidationError'));
       await expect(backend.createTable(freshRef('nul\0'), PLAIN)).rejects.toEqual(code('ValidationError'));
       await expect(backend.describeTable(freshRef('nul\0'))).rejects.toEqual(code('TableNotExistsException'));
+      await expect(backend.tableStructure(freshRef('nul\0'))).rejects.toEqual(code('TableNotExistsException'));
       await expect(backend.describeTable(freshRef(`'; DROP SCHEMA magnetodb CASCADE; --`))).rejects.toEqual(
         code('TableNotExistsException'),
       );

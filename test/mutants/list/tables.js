@@ -6,6 +6,9 @@ const LOCKS = 'src/tables/postgres/postgres-locks.spec.ts';
 const SPECIFICS = 'src/tables/postgres/postgres-specifics.spec.ts';
 
 module.exports = [
+  ...rows('src/gateway/data/tables.service.ts', 'src/gateway/data/tables.service.spec.ts', [
+    ['item-calls-count', 'no call for an item counts the items of its table', 'await this.backend.tableStructure(ref)', 'await this.backend.describeTable(ref)', 'without counting anything'],
+  ]),
   ...rows('src/tables/postgres/builds.ts', CONTRACT, [
     ['fill-a-table-with-items', 'only an empty table is filled', 'if (found.count > 0) throw conflict', 'if (found.count < 0) throw conflict', 'fills only the very table'],
     ['fill-another-content', 'only the table that was meant is filled', "if (table.content.id !== generation) throw conflict(`Table '${name}' was replaced meanwhile.`);", '', 'fills only the very table'],
