@@ -168,20 +168,17 @@ export function run(at: usize, end: usize, rows: u32, linesAt: usize, blockBytes
   return result;
 }
 
-// @ts-ignore: decorator
 @inline
 function int32(at: usize): i32 {
   return <i32>bswap<u32>(load<u32>(at));
 }
 
-// @ts-ignore: decorator
 @inline
 function startOf(column: usize): usize {
   return load<usize>(STARTS + column * 4);
 }
 
 /** -1: null. */
-// @ts-ignore: decorator
 @inline
 function lengthOf(column: usize): i32 {
   return load<i32>(LENGTHS + column * 4);
@@ -313,7 +310,6 @@ function item(): bool {
 }
 
 /** Notes where name, type and value of a dynamic attribute stand. False: the two maps do not name the same attributes, or are cut. */
-// @ts-ignore: decorator
 @inline
 function extraAt(typeAt: usize, typesEnd: usize, dataAt: usize, allDataEnd: usize): bool {
   if (typeAt + 8 > typesEnd || dataAt + 8 > allDataEnd) return false;
@@ -335,7 +331,6 @@ function extraAt(typeAt: usize, typesEnd: usize, dataAt: usize, allDataEnd: usiz
   return true;
 }
 
-// @ts-ignore: decorator
 @inline
 function compare(at: usize, end: usize, other: usize, otherEnd: usize): i32 {
   for (; at < end && other < otherEnd; at++, other++) {
@@ -436,7 +431,6 @@ function map(kind: u32, at: usize, end: usize): bool {
 }
 
 /** Where a member that begins here ends. 0: it is null, or cut. */
-// @ts-ignore: decorator
 @inline
 function memberAt(at: usize, end: usize): usize {
   if (at + 4 > end) return 0;

@@ -23,14 +23,12 @@ export function expectAscii(): void {
   high = false;
 }
 
-// @ts-ignore: decorator
 @inline
 export function byte(value: u32): void {
   store<u8>(out, <u8>value);
   out += 1;
 }
 
-// @ts-ignore: decorator
 @inline
 export function bytes(from: usize, length: usize): void {
   let to = out;
@@ -39,7 +37,6 @@ export function bytes(from: usize, length: usize): void {
 }
 
 /** Which of 16 bytes JSON escapes: a bit each. */
-// @ts-ignore: decorator
 @inline
 export function escaped(piece: v128): i32 {
   const control = i8x16.lt_u(piece, i8x16.splat(0x20));
@@ -49,7 +46,6 @@ export function escaped(piece: v128): i32 {
 }
 
 /** The first so many of 16 bits. */
-// @ts-ignore: decorator
 @inline
 export function firstOf(length: usize): i32 {
   return length >= 16 ? 0xffff : (1 << <i32>length) - 1;

@@ -31,20 +31,17 @@ const SECRET = memory.data<u8>([
 ]);
 const LANES = memory.data(64, 16);
 
-// @ts-ignore: decorator
 @inline
 function read64(at: usize): u64 {
   return load<u64>(at);
 }
 
-// @ts-ignore: decorator
 @inline
 function secret64(at: usize): u64 {
   return load<u64>(SECRET + at);
 }
 
 /** The high half of a product of 64 by 64 bits. */
-// @ts-ignore: decorator
 @inline
 function highOf(a: u64, b: u64): u64 {
   const aLow = a & 0xffffffff;
@@ -58,20 +55,17 @@ function highOf(a: u64, b: u64): u64 {
   return (highLow >> 32) + (middle >> 32) + aHigh * bHigh;
 }
 
-// @ts-ignore: decorator
 @inline
 function fold(a: u64, b: u64): u64 {
   return (a * b) ^ highOf(a, b);
 }
 
-// @ts-ignore: decorator
 @inline
 function avalanche(hash: u64): u64 {
   hash = (hash ^ (hash >> 37)) * PRIME_MX1;
   return hash ^ (hash >> 32);
 }
 
-// @ts-ignore: decorator
 @inline
 function avalanche64(hash: u64): u64 {
   hash = (hash ^ (hash >> 33)) * PRIME64_2;
@@ -79,13 +73,11 @@ function avalanche64(hash: u64): u64 {
   return hash ^ (hash >> 32);
 }
 
-// @ts-ignore: decorator
 @inline
 function mix16(at: usize, secret: usize): u64 {
   return fold(read64(at) ^ secret64(secret), read64(at + 8) ^ secret64(secret + 8));
 }
 
-// @ts-ignore: decorator
 @inline
 function mix32(first: usize, second: usize, secret: usize): void {
   low = (low + mix16(first, secret)) ^ (read64(second) + read64(second + 8));
@@ -140,7 +132,6 @@ function tiny16(at: usize, length: usize): void {
   high = avalanche(highOf(lower, PRIME64_2) + upper * PRIME64_2);
 }
 
-// @ts-ignore: decorator
 @inline
 function finish(length: usize): void {
   const sum = low + high;
@@ -170,7 +161,6 @@ function medium(at: usize, length: usize): void {
   finish(length);
 }
 
-// @ts-ignore: decorator
 @inline
 function stripe(at: usize, secret: usize): void {
   for (let lane: usize = 0; lane < STRIPE; lane += 16) {
